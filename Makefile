@@ -1,0 +1,46 @@
+# make run    start the app (makes .venv the first time)
+# make test   everything, browser tests included
+# make quick  without the browser and the slow tests
+# make check  format, lint, types
+# make bench  every benchmark
+# make student  make assets/student from nothing (hours; goes on where it stopped)
+
+PYTHON ?= python3
+BIN := .venv/bin
+RUNTIME := .venv/.runtime
+TOOLS := .venv/.tools
+
+.PHONY: run test quick check bench student browser
+
+run: $(RUNTIME)
+	$(BIN)/python app.py $(OPTIONS)
+
+test: $(TOOLS) browser
+	$(BIN)/python -m pytest
+
+quick: $(TOOLS)
+	$(BIN)/python -m pytest -m "not browser and not slow"
+
+check: $(TOOLS)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(TOOLS)
+	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks.microworld
+
+student: $(TOOLS)
+	$(BIN)/python -m model.scripts.make_student
+
+browser: $(TOOLS)
+	$(BIN)/python -m tests.browser.find_chromium
+
+$(RUNTIME): requirements.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $(RUNTIME)
+
+$(TOOLS): $(RUNTIME) requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $(TOOLS)

@@ -1,0 +1,164 @@
+"""Start the app: read the options, open the workspace, join it to the page, launch.
+
+The only file that knows both ``model`` and ``webapp``. Options may also be given as environment
+variables: ``--port`` is ``ITR_PORT`` and so on; the command line wins.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import socket
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from starlette.middleware import Middleware
+
+from model import paths
+from model.errors import ReasonerError
+from model.visitors import Visitors
+from webapp.backend import Backend
+from webapp.ui import build_app, launch_options
+from webapp.visitor_cookie import COOKIE, VisitorCookie
+
+log = logging.getLogger("app")
+
+FIRST_PORT, LAST_PORT = 7860, 7959
+YES = {"1", "true", "yes", "on"}
+
+
+def from_environment(name: str, default: str = "") -> str:
+    """The value of an option's environment variable, or its default."""
+    return os.environ.get(f"ITR_{name}", "").strip() or default
+
+
+def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line, with the environment as its defaults."""
+    on_space = bool(os.environ.get("SPACE_ID"))
+    parser = argparse.ArgumentParser(
+        description="Teach a small multimodal model a procedure, in the browser.",
+        epilog="Every option can also be an environment variable: --port is ITR_PORT, "
+        "--multi-user is ITR_MULTI_USER, and so on.",
+    )
+    host = os.environ.get("GRADIO_SERVER_NAME", "0.0.0.0" if on_space else "127.0.0.1")
+    port = os.environ.get("GRADIO_SERVER_PORT", "0")
+    parser.add_argument(
+        "--host", default=from_environment("HOST", host), help="address to listen on (%(default)s)"
+    )
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=int(from_environment("PORT", port)),
+        help=f"port; 0 takes the first free one from {FIRST_PORT} (%(default)s)",
+    )
+    parser.add_argument(
+        "--workspace",
+        type=Path,
+        default=paths.default_workspace(),
+        help="data directory: database, pictures, runs, students (%(default)s)",
+    )
+    parser.add_argument(
+        "--student",
+        type=Path,
+        default=Path(from_environment("STUDENT", str(paths.SHIPPED_BUNDLE))),
+        help="bundle that answers at first (%(default)s)",
+    )
+    parser.add_argument(
+        "--auth",
+        default=from_environment("AUTH"),
+        metavar="USER:PASSWORD",
+        help="ask for this name and password",
+    )
+    parser.add_argument(
+        "--multi-user",
+        action=argparse.BooleanOptionalAction,
+        default=from_environment("MULTI_USER", "1" if on_space else "0").lower() in YES,
+        help="a workspace of their own for every visitor (default on a Space)",
+    )
+    parser.add_argument(
+        "--browser",
+        action=argparse.BooleanOptionalAction,
+        default=from_environment("BROWSER", "0" if on_space else "1").lower() in YES,
+        help="open the page in the browser (default)",
+    )
+    options = parser.parse_args(arguments)
+    if options.auth and ":" not in options.auth:
+        parser.error("--auth wants USER:PASSWORD with a colon between them")
+    return options
+
+
+def free_port(host: str, wished: int) -> int:
+    """``wished`` if it is not 0, else the first port from 7860 on that nobody listens on."""
+    if wished:
+        return wished
+    for port in range(FIRST_PORT, LAST_PORT + 1):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1" if host == "0.0.0.0" else host, port)):
+                return port
+    raise SystemExit(f"No free port between {FIRST_PORT} and {LAST_PORT}; choose one with --port.")
+
+
+def make_door(visitors: Visitors) -> Any:
+    """Find a visitor's workspace by their cookie, or by their page where cookies are blocked."""
+
+    def door(request: gr.Request) -> Backend:
+        visitor = request.cookies.get(COOKIE) or request.session_hash or ""
+        return visitors.workspace(visitor)
+
+    return door
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the app until it is stopped."""
+    options = parse_options(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    for noisy in ("httpx", "httpx2", "httpcore"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    try:
+        visitors = Visitors(
+            options.workspace,
+            multi_user=options.multi_user,
+            shipped=options.student,
+            teacher_address=paths.ollama_host(),
+        )
+        if not options.multi_user:
+            visitors.workspace()
+    except (ReasonerError, OSError) as error:
+        raise SystemExit(f"The workspace {options.workspace} cannot be opened: {error}") from error
+    page = build_app(make_door(visitors), multi_user=options.multi_user)
+    page.queue(max_size=64, default_concurrency_limit=16)
+    port = free_port(options.host, options.port)
+    user, _, password = options.auth.partition(":")
+    on_space = bool(os.environ.get("SPACE_ID"))
+    cookie = [Middleware(VisitorCookie, framed=on_space)] if options.multi_user else []
+    page.launch(
+        server_name=options.host,
+        server_port=port,
+        auth=(user, password) if user else None,
+        prevent_thread_lock=True,
+        quiet=True,
+        share=False,
+        allowed_paths=[str(paths.pictures(options.workspace.resolve()))],
+        app_kwargs={"middleware": cookie},
+        **launch_options(),
+    )
+    shown = "127.0.0.1" if options.host == "0.0.0.0" else options.host
+    address = f"http://{shown}:{port}"
+    log.info("workspace %s", options.workspace.resolve())
+    log.info("open %s", address)
+    if not options.multi_user:
+        visitors.workspace().prepare()
+    if options.browser:
+        webbrowser.open(address)
+    try:
+        page.block_thread()
+    finally:
+        visitors.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""One file for each figure of the README; each prints a table, and JSON as its last line."""

@@ -1,0 +1,1 @@
+"""Students on disk: a bundle is a folder that anyone can read."""

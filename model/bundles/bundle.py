@@ -1,0 +1,222 @@
+"""A student as a folder: ``config.json``, ``model.safetensors``, ``tokenizer.json``, ``card.md``.
+
+``config.json`` is a ``LlamaConfig`` with one key of our own, so ``transformers`` loads the folder
+as a ``LlamaForCausalLM``; the vision tower lies in the same weights file under its own names.
+Weights are read from safetensors only, never unpickled. Reading a bundle's card needs no torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from model.config import DecoderConfig, StudentConfig, VisionConfig, from_json
+from model.errors import BundleIncompatible, BundleNotFound, ConfigError
+from model.records import StudentId, StudentInfo
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+FORMAT = 1
+OUR_KEY = "image_token_reasoning"
+CONFIG, WEIGHTS, TOKENIZER, CARD = "config.json", "model.safetensors", "tokenizer.json", "card.md"
+
+
+@dataclass(frozen=True)
+class Card:
+    """Where a student comes from and what was measured on it."""
+
+    name: str
+    origin: str = ""
+    teacher: str = ""
+    parent: str = ""
+    created_at: float = 0.0
+    figures: Mapping[str, float | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle that was read and checked, but for the weights, which are read when asked for."""
+
+    path: Path
+    config: StudentConfig
+    card: Card
+    tokenizer_json: str
+    weights_hash: str
+    parameters: int
+
+    def load_into(self, student: nn.Module) -> None:
+        """Copy the weights into a student. Raises: BundleIncompatible."""
+        # torch is heavy: only whoever wants the weights pays for it
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            tensors = load_file(self.path / WEIGHTS)
+        except (SafetensorError, OSError) as error:
+            raise BundleIncompatible(
+                f"{self.path / WEIGHTS} cannot be read: {error}. Copy the bundle again."
+            ) from error
+        wanted = {name: tuple(tensor.shape) for name, tensor in student.state_dict().items()}
+        given = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+        wrong = sorted(
+            name for name in wanted.keys() | given.keys() if wanted.get(name) != given.get(name)
+        )
+        if wrong:
+            raise BundleIncompatible(
+                f"{len(wrong)} of {len(wanted)} weights in {self.path} do not fit its config.json, "
+                f"first {wrong[0]}: {given.get(wrong[0])} instead of {wanted.get(wrong[0])}. "
+                "The files come from different students."
+            )
+        student.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+
+
+def read_bundle(path: Path) -> Bundle:
+    """Read everything of a bundle but the weights.
+
+    Raises: BundleNotFound if a file is missing, BundleIncompatible if one cannot be understood.
+    """
+    for name in (CONFIG, WEIGHTS, TOKENIZER):
+        if not (path / name).is_file():
+            raise BundleNotFound(f"There is no student in {path}: {name} is missing.")
+    try:
+        values = json.loads((path / CONFIG).read_text(encoding="utf-8"))
+        ours = values[OUR_KEY]
+        if ours["format"] > FORMAT:
+            raise BundleIncompatible(
+                f"{path} has bundle format {ours['format']}; this version reads up to {FORMAT}. "
+                "Update the app."
+            )
+        config = StudentConfig(
+            decoder=DecoderConfig(**{key: values[key] for key in DecoderConfig.__annotations__}),
+            vision=from_json(VisionConfig, ours["vision"]),
+            preset=ours["preset"],
+        )
+        card = from_json(Card, ours["card"])
+        weights_hash, parameters = str(ours["weights_sha256"]), int(ours["parameters"])
+        tokenizer_json = (path / TOKENIZER).read_text(encoding="utf-8")
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, ConfigError) as error:
+        raise BundleIncompatible(
+            f"{path / CONFIG} is not a student's ({type(error).__name__}: {error})."
+        ) from error
+    return Bundle(path, config, card, tokenizer_json, weights_hash, parameters)
+
+
+def bundle_info(path: Path, student: StudentId) -> StudentInfo:
+    """What lists show of a bundle. Raises: BundleNotFound, BundleIncompatible."""
+    bundle = read_bundle(path)
+    return StudentInfo(
+        id=student,
+        name=bundle.card.name,
+        preset=bundle.config.preset,
+        parameters=bundle.parameters,
+        size_bytes=sum(file.stat().st_size for file in path.iterdir() if file.is_file()),
+        weights_hash=bundle.weights_hash,
+        created_at=bundle.card.created_at,
+        parent=StudentId(bundle.card.parent) if bundle.card.parent else None,
+        origin=bundle.card.origin,
+    )
+
+
+def write_bundle(
+    path: Path,
+    config: StudentConfig,
+    tensors: Mapping[str, Tensor],
+    tokenizer_json: str,
+    card: Card,
+) -> str:
+    """Write a bundle in float16, all of it or nothing; returns the weights' SHA-256."""
+    from safetensors.torch import save
+
+    halves = {name: tensor.detach().half().contiguous() for name, tensor in tensors.items()}
+    weights = save(halves, metadata={"format": "pt"})
+    weights_hash = hashlib.sha256(weights).hexdigest()
+    card = replace(card, created_at=card.created_at or time.time())
+    parameters = sum(tensor.numel() for tensor in halves.values())
+    values = _config_json(config, card, weights_hash, parameters, json.loads(tokenizer_json))
+    files = {
+        CONFIG: json.dumps(values, indent=2).encode(),
+        WEIGHTS: weights,
+        TOKENIZER: tokenizer_json.encode(),
+        CARD: card_text(config, card, weights_hash, parameters).encode(),
+    }
+    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    for name, data in files.items():
+        with open(draft / name, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    old = path.with_name(f".{path.name}.{os.getpid()}.old")
+    if path.exists():
+        path.rename(old)
+    draft.rename(path)
+    shutil.rmtree(old, ignore_errors=True)
+    return weights_hash
+
+
+def _config_json(
+    config: StudentConfig,
+    card: Card,
+    weights_hash: str,
+    parameters: int,
+    tokenizer: Mapping[str, Any],
+) -> dict[str, Any]:
+    ids = {token["content"]: token["id"] for token in tokenizer["added_tokens"]}
+    return {
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "dtype": "float16",
+        "hidden_act": "silu",
+        "tie_word_embeddings": True,
+        "attention_bias": False,
+        "mlp_bias": False,
+        "head_dim": config.decoder.head_dim,
+        "rope_parameters": {"rope_type": "default", "rope_theta": config.decoder.rope_theta},
+        "bos_token_id": ids["<s>"],
+        "eos_token_id": [ids["</s>"], ids["<|im_end|>"]],
+        "pad_token_id": ids["<pad>"],
+        **asdict(config.decoder),
+        OUR_KEY: {
+            "format": FORMAT,
+            "preset": config.preset,
+            "vision": asdict(config.vision),
+            "parameters": parameters,
+            "weights_sha256": weights_hash,
+            "card": asdict(card),
+        },
+    }
+
+
+def card_text(config: StudentConfig, card: Card, weights_hash: str, parameters: int) -> str:
+    """The bundle's ``card.md``: what it is, where it comes from, what was measured."""
+    made = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(card.created_at))
+    lines = [
+        f"# {card.name}",
+        "",
+        f"A student of the Image-Token Reasoning LLM, preset `{config.preset}`, "
+        f"{parameters / 1e6:.2f} million parameters, made {made}.",
+        "",
+        f"- weights: SHA-256 `{weights_hash}`",
+        f"- decoder: {config.decoder.num_hidden_layers} layers of {config.decoder.hidden_size}, "
+        f"{config.decoder.vocab_size} tokens; pictures: {config.vision.image_size} px, "
+        f"{config.vision.num_patches} image tokens each",
+    ]
+    named = (
+        ("comes from", card.origin),
+        ("teacher", card.teacher),
+        ("taught further from", card.parent),
+    )
+    lines += [f"- {name}: {value}" for name, value in named if value]
+    if card.figures:
+        lines += ["", "| figure | value |", "|---|---|"]
+        lines += [f"| {name} | {value} |" for name, value in card.figures.items()]
+    return "\n".join(lines) + "\n"

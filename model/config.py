@@ -1,0 +1,273 @@
+"""Settings as frozen records, passed in by the caller; a default lives here and nowhere else.
+
+A field that a person can turn carries ``help``, ``min``, ``max``, ``unit`` or ``choices`` in its
+metadata: the widgets of the page and the options of the command lines are built from it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+from model.errors import ConfigError
+
+Config = TypeVar("Config")
+
+
+def knob(
+    default: Any,
+    help: str,
+    *,
+    min: float | None = None,
+    max: float | None = None,
+    unit: str = "",
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """A dataclass field that a person can turn, with what they need to know about it."""
+    metadata = {"help": help, "min": min, "max": max, "unit": unit, "choices": choices}
+    return field(default=default, metadata=metadata)
+
+
+def check_limits(config: Any) -> None:
+    """Refuse values outside the limits that the fields declare.
+
+    Raises: ConfigError naming the field, the value and the limits.
+    """
+    for item in dataclasses.fields(config):
+        value, limits = getattr(config, item.name), item.metadata
+        low, high, choices = limits.get("min"), limits.get("max"), limits.get("choices")
+        words = item.name.replace("_", " ")
+        if low is not None and value < low:
+            raise ConfigError(f"{words} is {value}; the smallest allowed value is {low}.")
+        if high is not None and value > high:
+            raise ConfigError(f"{words} is {value}; the largest allowed value is {high}.")
+        if choices and value not in choices:
+            raise ConfigError(f"{words} is “{value}”; choose one of: {', '.join(choices)}.")
+
+
+def to_json(config: Any) -> dict[str, Any]:
+    """A config as plain JSON values, nested configs included."""
+    return dataclasses.asdict(config)
+
+
+def from_json(kind: type[Config], values: Mapping[str, Any]) -> Config:
+    """Build a config from JSON values; tuples come back as tuples.
+
+    Raises: ConfigError if a key is unknown.
+    """
+    names = {item.name for item in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    unknown = sorted(set(values) - names)
+    if unknown:
+        raise ConfigError(
+            f"Unknown setting {', '.join(unknown)} for {kind.__name__}; it was written by another "
+            f"version. Known settings: {', '.join(sorted(names))}."
+        )
+    plain = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
+    return kind(**plain)
+
+
+def options_of(config: Any) -> Iterator[str]:
+    """The command-line options that say what a config does not leave at its default."""
+    for item in dataclasses.fields(config):
+        value = getattr(config, item.name)
+        if value == item.default:
+            continue
+        for word in value if isinstance(value, tuple) else (value,):
+            yield from ("--" + item.name.replace("_", "-"), str(word))
+
+
+# ── the network ─────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class DecoderConfig:
+    """Shape of the language decoder; the names are those of Hugging Face's ``LlamaConfig``."""
+
+    vocab_size: int = 2048
+    hidden_size: int = 256
+    intermediate_size: int = 768
+    num_hidden_layers: int = 4
+    num_attention_heads: int = 8
+    num_key_value_heads: int = 4
+    max_position_embeddings: int = 1024
+    rms_norm_eps: float = 1e-5
+    rope_theta: float = 10_000.0
+
+    def __post_init__(self) -> None:
+        if self.hidden_size % self.num_attention_heads:
+            raise ConfigError(
+                f"hidden size {self.hidden_size} cannot be divided among "
+                f"{self.num_attention_heads} attention heads."
+            )
+        if self.num_attention_heads % self.num_key_value_heads:
+            raise ConfigError(
+                f"{self.num_attention_heads} attention heads cannot share "
+                f"{self.num_key_value_heads} key-value heads evenly."
+            )
+        if self.head_dim % 2:
+            raise ConfigError(f"head width {self.head_dim} is odd; rotary positions need pairs.")
+
+    @property
+    def head_dim(self) -> int:
+        """Width of one attention head."""
+        return self.hidden_size // self.num_attention_heads
+
+
+@dataclass(frozen=True)
+class VisionConfig:
+    """Shape of the ``lite`` vision tower, a ViT without a class token."""
+
+    image_size: int = 96
+    patch_size: int = 16
+    hidden_size: int = 128
+    intermediate_size: int = 512
+    num_hidden_layers: int = 4
+    num_attention_heads: int = 4
+    layer_norm_eps: float = 1e-6
+    embedding_size: int = 512
+
+    def __post_init__(self) -> None:
+        if self.image_size % self.patch_size:
+            raise ConfigError(
+                f"picture size {self.image_size} px is not a multiple of the patch size "
+                f"{self.patch_size} px."
+            )
+
+    @property
+    def num_patches(self) -> int:
+        """Patches of one picture, which is also its number of image tokens."""
+        return (self.image_size // self.patch_size) ** 2
+
+
+@dataclass(frozen=True)
+class StudentConfig:
+    """A whole student: decoder, vision tower, and the name of the preset they came from."""
+
+    decoder: DecoderConfig = field(default_factory=DecoderConfig)
+    vision: VisionConfig = field(default_factory=VisionConfig)
+    preset: str = "tiny"
+
+
+PRESETS: dict[str, StudentConfig] = {
+    "tiny": StudentConfig(),
+    "small": StudentConfig(
+        decoder=DecoderConfig(
+            hidden_size=512,
+            intermediate_size=1536,
+            num_hidden_layers=8,
+            num_attention_heads=8,
+            num_key_value_heads=4,
+        ),
+        vision=VisionConfig(
+            hidden_size=256, intermediate_size=1024, num_hidden_layers=4, num_attention_heads=8
+        ),
+        preset="small",
+    ),
+}
+"""Sizes by name: ``tiny`` has about 5 million parameters, ``small`` about 30 million."""
+
+
+# ── answering ───────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class SampleConfig:
+    """How an answer is drawn from the student's probabilities."""
+
+    temperature: float = knob(0.0, "0 always takes the likeliest word", min=0.0, max=2.0)
+    top_k: int = knob(0, "keep only the k likeliest tokens; 0 keeps all", min=0, max=1000)
+    top_p: float = knob(1.0, "keep the likeliest tokens up to this share", min=0.05, max=1.0)
+    min_p: float = knob(0.0, "drop tokens below this share of the likeliest", min=0.0, max=1.0)
+    repetition_penalty: float = knob(
+        1.0, "above 1 makes words that were already said less likely", min=1.0, max=2.0
+    )
+    max_tokens: int = knob(96, "longest answer", min=1, max=512, unit="tokens")
+    seed: int = knob(0, "same seed, same answer", min=0, max=2**31 - 1)
+    use_graph: bool = knob(True, "look facts up in the graph and give them to the student")
+    stop: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_limits(self)
+
+
+# ── learning ────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The supervised loop: steps, optimiser and how often it looks up from the work."""
+
+    steps: int = knob(300, "optimiser steps", min=1, max=1_000_000, unit="steps")
+    batch_size: int = knob(16, "examples in a step", min=1, max=512, unit="examples")
+    learning_rate: float = knob(1e-3, "peak learning rate", min=1e-6, max=1e-1)
+    warmup: float = knob(0.05, "share of the steps in which the rate rises", min=0.0, max=0.5)
+    final_rate: float = knob(0.1, "share of the peak rate at the end", min=0.0, max=1.0)
+    weight_decay: float = knob(0.05, "pull of the weights towards zero", min=0.0, max=1.0)
+    max_grad_norm: float = knob(1.0, "longest gradient that is followed", min=0.01, max=100.0)
+    seed: int = knob(0, "same seed, same run", min=0, max=2**31 - 1)
+    validate_every: int = knob(20, "steps between two validations", min=1, max=100_000)
+    checkpoint_every_s: float = knob(15.0, "time between checkpoints", min=0.0, max=3600, unit="s")
+
+    def __post_init__(self) -> None:
+        check_limits(self)
+
+
+SHIPPED_STUDENT = "shipped"
+"""The id of the student in ``assets/student``: always there, never written to."""
+BASES = ("continue", "tiny", "small")
+PROMPT_SOURCES = ("topic", "own", "microworld")
+
+
+@dataclass(frozen=True)
+class DistillConfig:
+    """One distillation: who teaches, what is asked, which student learns, and how long."""
+
+    teacher: Literal["builtin", "ollama"] = knob(
+        "builtin", "who answers the prompts", choices=("builtin", "ollama")
+    )
+    address: str = knob("", "address of the Ollama server; empty means OLLAMA_HOST")
+    teacher_model: str = knob("", "the teacher's model on the Ollama server")
+    prompt_source: Literal["topic", "own", "microworld"] = knob(
+        "microworld", "where the prompts come from", choices=PROMPT_SOURCES
+    )
+    topic: str = knob("", "what the student should learn about")
+    own_prompts: tuple[str, ...] = ()
+    prompts: int = knob(200, "how many prompts the teacher answers", min=4, max=100_000)
+    base: Literal["continue", "tiny", "small"] = knob(
+        "continue",
+        "continue: teach a student further; tiny, small: a new one from scratch",
+        choices=BASES,
+    )
+    student: str = knob(SHIPPED_STUDENT, "the student to continue with")
+    name: str = knob("", "name of the new student; empty makes one from the topic")
+    system_prompt: str = knob("", "told to the teacher before every prompt")
+    temperature: float = knob(0.7, "the teacher's temperature", min=0.0, max=2.0)
+    max_answer_tokens: int = knob(
+        160, "longest answer of the teacher", min=8, max=1024, unit="tokens"
+    )
+    concurrency: int = knob(2, "requests under way at the teacher", min=1, max=8)
+    steps: int = knob(200, "optimiser steps", min=1, max=1_000_000, unit="steps")
+    batch_size: int = knob(16, "examples in a step", min=1, max=512, unit="examples")
+    learning_rate: float = knob(5e-4, "peak learning rate", min=1e-6, max=1e-1)
+    seed: int = knob(0, "same seed, same run", min=0, max=2**31 - 1)
+
+    def __post_init__(self) -> None:
+        check_limits(self)
+        if self.teacher == "ollama" and not self.teacher_model:
+            raise ConfigError("No teacher model is chosen. Pick one from the list of the server.")
+        if self.prompt_source == "own" and not self.own_prompts:
+            raise ConfigError("There are 0 prompts. Type or upload at least one prompt.")
+        if self.prompt_source == "topic" and not self.topic.strip():
+            raise ConfigError("The topic is empty. Name what the student should learn about.")
+        if self.prompt_source == "microworld" and self.teacher != "builtin":
+            raise ConfigError(
+                "Micro-world prompts are answered by the built-in teacher only. "
+                "Choose a topic or your own prompts for an Ollama teacher."
+            )
+
+    @property
+    def title(self) -> str:
+        """What a run and its student are called: the name, else the topic, else the source."""
+        return (self.name.strip() or self.topic.strip() or self.prompt_source)[:60]

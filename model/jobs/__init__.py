@@ -1,0 +1,1 @@
+"""Runs as child processes that talk to the app through the store alone."""

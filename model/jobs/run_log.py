@@ -1,0 +1,89 @@
+"""What a worker says and hears: rows in the store, written in handfuls."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from model.knowledge.pictures import Pictures
+from model.knowledge.store import Store
+from model.learning.knowledge_transfer import Progress
+from model.learning.training import Signal
+from model.records import Metric, RunId, RunSample
+from model.teachers.base import Question
+
+FLUSH_S = 0.5
+
+
+class StoreRunLog:
+    """Fulfils ``knowledge_transfer.RunLog``: curves, figures and samples go to the store.
+
+    Points are kept back for up to half a second, so that a fast run does not wait for the disk.
+    """
+
+    def __init__(self, store: Store, pictures: Pictures, run: RunId) -> None:
+        self._store, self._pictures, self._run = store, pictures, run
+        self._points: list[Metric] = []
+        self._fields: dict[str, Any] = {}
+        self._flushed_at = 0.0
+        self._told_to_end = False
+        before = store.run(run)
+        self._most = (before.answers, before.failed_answers)
+        self.request: str | None = None
+
+    def stage(self, words: str) -> None:
+        """Say what is being done now."""
+        self._fields["stage"] = words
+        self.flush()
+
+    def collected(self, answers: int, failures: int) -> None:
+        """Count the teacher's answers; called from the collector's threads.
+
+        A resumed run looks its answers up again: the count does not fall meanwhile.
+        """
+        self._most = (max(self._most[0], answers), max(self._most[1], failures))
+        answers, failures = self._most
+        self._store.update_run(self._run, answers=answers, failed_answers=failures)
+
+    def point(self, step: int, series: str, value: float) -> None:
+        """Add a point to a curve."""
+        self._points.append(Metric(step, series, value, time.time()))  # type: ignore[arg-type]
+
+    def progress(self, progress: Progress) -> None:
+        """Update the figures of the run."""
+        self._fields.update(
+            stage=progress.stage,
+            step=progress.step,
+            steps=progress.steps,
+            tokens_per_s=progress.tokens_per_s,
+            remaining_s=progress.remaining_s,
+            train_loss=progress.train_loss,
+            validation_loss=progress.validation_loss,
+        )
+        if time.monotonic() - self._flushed_at > FLUSH_S:
+            self.flush()
+
+    def sample(self, step: int, question: Question, taught: str, said: str) -> None:
+        """Show what teacher and student say to the same question."""
+        pictures = tuple(self._pictures.add(data) for data in question.pictures)
+        self._store.add_samples(self._run, [RunSample(step, question.text, taught, said, pictures)])
+
+    def signal(self) -> Signal:
+        """Whether to go on, pause or stop; a wish once heard is remembered."""
+        self.request = self.request or self._store.take_request(self._run)
+        if self.request is None:
+            return "pause" if self._told_to_end else "go"
+        return "pause" if self.request == "pause" else "stop"
+
+    def end_soon(self) -> None:
+        """The system asks the process to end: save at the next step, as for a pause."""
+        self._told_to_end = True
+
+    def flush(self) -> None:
+        """Write what was kept back."""
+        points, self._points = self._points, []
+        if points:
+            self._store.add_metrics(self._run, points)
+        self._store.update_run(self._run, heartbeat_at=time.time(), **self._fields)
+        self._fields = {}
+        self._flushed_at = time.monotonic()

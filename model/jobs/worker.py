@@ -1,0 +1,207 @@
+"""One distillation run in a process of its own: ``python -m model.jobs.worker WORKSPACE RUN``.
+
+It talks through the store alone: its row says where it stands, the row's request tells it to pause
+or stop. Killed at any moment, it goes on from its last checkpoint when it is resumed.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+
+from model.bundles.bundle import Card
+from model.config import SHIPPED_STUDENT, DistillConfig
+from model.errors import ReasonerError
+from model.jobs.jobs import run_folder, worker_lock
+from model.jobs.run_log import StoreRunLog
+from model.knowledge.pictures import Pictures
+from model.knowledge.store import Store
+from model.learning.collecting import WORTH_A_RETRY
+from model.learning.curriculum import (
+    PromptSet,
+    microworld_questions,
+    own_prompts,
+    topic_prompts,
+)
+from model.learning.knowledge_transfer import Distillation
+from model.model import ImageTokenReasoningLLM
+from model.network.text_tokenizer import TextTokenizer
+from model.paths import SHIPPED_BUNDLE, database, pictures, students
+from model.records import RunId, RunInfo, StudentId
+from model.teachers.base import Question, Teacher
+from model.teachers.builtin import BuiltinTeacher
+from model.teachers.ollama import OllamaTeacher
+
+log = logging.getLogger(__name__)
+
+
+def make_teacher(config: DistillConfig) -> Teacher:
+    """The teacher that a run asks."""
+    if config.teacher == "builtin":
+        return BuiltinTeacher()
+    return OllamaTeacher(config.teacher_model, config.address)
+
+
+def make_questions(config: DistillConfig, teacher: Teacher, path: Path) -> list[Question]:
+    """The run's questions; written down the first time, so that a resumed run asks the same."""
+    if config.prompt_source == "microworld":
+        return microworld_questions(config.prompts, config.seed)
+    if path.exists():
+        prompts: Sequence[str] = json.loads(path.read_text(encoding="utf-8"))
+    else:
+        made = (
+            own_prompts(config.own_prompts)
+            if config.prompt_source == "own"
+            else _patiently(
+                lambda: topic_prompts(teacher, config.topic, config.prompts, seed=config.seed)
+            )
+        )
+        for note in made.notes:
+            log.info("%s", note)
+        prompts = made.prompts
+        draft = path.with_suffix(".draft")
+        draft.write_text(json.dumps(list(prompts)), encoding="utf-8")
+        draft.replace(path)
+    return [Question(text, system=config.system_prompt) for text in prompts]
+
+
+def _patiently(ask: Callable[[], PromptSet]) -> PromptSet:
+    """Ask again, with growing pauses, while the teacher is only busy or slow."""
+    for pause_s in (1.0, 4.0, 16.0):
+        try:
+            return ask()
+        except WORTH_A_RETRY as error:
+            log.warning("no prompts yet, asking again in %.0f s: %s", pause_s, error)
+            time.sleep(pause_s)
+    return ask()
+
+
+def bundle_path(workspace: Path, student: str) -> Path:
+    """The folder of a student."""
+    return SHIPPED_BUNDLE if student == SHIPPED_STUDENT else students(workspace) / student
+
+
+def make_learner(config: DistillConfig, workspace: Path) -> ImageTokenReasoningLLM:
+    """The student at step 0: one that exists, or a fresh one with the shipped tokenizer."""
+    if config.base == "continue":
+        return ImageTokenReasoningLLM.load_from_bundle(bundle_path(workspace, config.student))
+    text = (SHIPPED_BUNDLE / "tokenizer.json").read_text(encoding="utf-8")
+    return ImageTokenReasoningLLM.new(config.base, TextTokenizer.from_json(text), seed=config.seed)
+
+
+def student_id(info: RunInfo) -> StudentId:
+    """A folder name for the student of a run: its name in plain letters and the run's end."""
+    plain = re.sub(r"[^a-z0-9]+", "-", info.name.lower()).strip("-")[:40] or "student"
+    return StudentId(f"{plain}-{info.id[-6:]}")
+
+
+def keep_student(
+    learner: ImageTokenReasoningLLM, info: RunInfo, workspace: Path, step: int
+) -> StudentId:
+    """Write the taught student as a new bundle; says where it comes from."""
+    config, student = info.config, student_id(info)
+    teacher = config.teacher_model if config.teacher == "ollama" else "built-in micro-world oracle"
+    base = f"{config.student}, taught further" if config.base == "continue" else "from scratch"
+    learner.card = Card(
+        name=info.name,
+        origin=f"{base}, {step} steps on {info.prompts} prompts ({config.prompt_source})",
+        teacher=teacher,
+        parent=config.student if config.base == "continue" else "",
+        figures={"validation loss": round(info.validation_loss, 4)} if info.validation_loss else {},
+    )
+    learner.save(students(workspace) / student)
+    return student
+
+
+def work(workspace: Path, run: RunId, store: Store, run_log: StoreRunLog) -> None:
+    """Do the run from where it stands to where it ends or pauses."""
+    info = store.run(run)
+    config, folder = info.config, run_folder(workspace, run)
+    teacher = make_teacher(config)
+    run_log.stage("finding prompts")
+    questions = make_questions(config, teacher, folder / "prompts.json")
+    store.update_run(run, prompts=len(questions))
+    run_log.stage("loading the student")
+    learner = make_learner(config, workspace)
+    distillation = Distillation(learner, teacher, questions, config, store, run_log)
+    result = distillation.run(folder / "checkpoint.pt")
+    run_log.flush()
+    request, ended = run_log.request, time.time()
+    if result.ended == "paused":
+        state = "paused" if request else "interrupted"
+        words = f"Paused at step {result.step} of {config.steps}."
+        store.update_run(run, state=state, stage="paused", message=words, remaining_s=None)
+        return
+    if request == "stop-drop" or result.step == 0:
+        words = "Stopped; nothing was kept."
+        store.update_run(run, state="cancelled", message=words, finished_at=ended, remaining_s=None)
+        return
+    student = keep_student(learner, store.run(run), workspace, result.step)
+    words = f"Learned {result.step} steps." if request else ""
+    store.update_run(
+        run,
+        state="done",
+        stage="done",
+        student=student,
+        message=words,
+        finished_at=time.time(),
+        remaining_s=0.0,
+    )
+    (folder / "checkpoint.pt").unlink(missing_ok=True)
+
+
+def run_in_this_process(
+    workspace: Path, run: RunId, log_type: type[StoreRunLog] = StoreRunLog
+) -> RunInfo:
+    """Hold the run's lock, do the run, and write down how it ended, whatever happens.
+
+    SIGTERM and Ctrl-C end it at the next step with a checkpoint, as a pause does.
+    """
+    store = Store(database(workspace))
+    run_log = log_type(store, Pictures(pictures(workspace)), run)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, frame: run_log.end_soon())
+    with worker_lock(workspace, run):
+        store.update_run(run, state="running", heartbeat_at=time.time(), pid=os.getpid())
+        try:
+            work(workspace, run, store, run_log)
+        except ReasonerError as error:
+            log.warning("the run failed: %s", error)
+            store.update_run(
+                run, state="failed", message=str(error), finished_at=time.time(), remaining_s=None
+            )
+        except Exception:
+            fault = secrets.token_hex(3)
+            log.exception("fault %s", fault)
+            words = (
+                f"The worker failed unexpectedly (fault {fault}). The log below says more; "
+                "Resume goes on from the last checkpoint."
+            )
+            store.update_run(
+                run, state="failed", message=words, finished_at=time.time(), remaining_s=None
+            )
+    return store.run(run)
+
+
+def main() -> None:
+    """Entry point of the child process."""
+    workspace, run = Path(sys.argv[1]), RunId(sys.argv[2])
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    # leave a core to the page, which answers in the meantime
+    torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
+    info = run_in_this_process(workspace, run)
+    log.info("%s at step %d of %d. %s", info.state, info.step, info.steps, info.message)
+
+
+if __name__ == "__main__":
+    main()

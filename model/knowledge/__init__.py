@@ -1,0 +1,1 @@
+"""The knowledge graph: triplets, their pictures, and where both are kept."""

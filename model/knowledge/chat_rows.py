@@ -1,0 +1,113 @@
+"""The SQL of conversations, of the teachers' answers and of the small settings."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sqlite3
+import time
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from model.knowledge.labels import storable
+from model.knowledge.triplet_rows import chunks
+from model.records import AnswerStats, Chat, ChatId, Fact, PictureId, TripletId, Turn
+
+# ── chats ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def latest(db: sqlite3.Connection) -> Chat | None:
+    """The conversation that was written to last, or ``None``."""
+    row = db.execute("SELECT id FROM chats ORDER BY updated_at DESC, rowid DESC LIMIT 1").fetchone()
+    return None if row is None else get(db, ChatId(row["id"]))
+
+
+def create(db: sqlite3.Connection) -> Chat:
+    """A new empty conversation."""
+    chat, now = ChatId(uuid.uuid4().hex), time.time()
+    db.execute("INSERT INTO chats (id, created_at, updated_at) VALUES (?, ?, ?)", (chat, now, now))
+    return Chat(chat, ())
+
+
+def get(db: sqlite3.Connection, chat: ChatId) -> Chat:
+    """A conversation with its turns; empty if nobody has written to it."""
+    rows = db.execute("SELECT turn FROM turns WHERE chat = ? ORDER BY n", (chat,))
+    return Chat(chat, tuple(_turn(json.loads(row["turn"])) for row in rows))
+
+
+def every(db: sqlite3.Connection, limit: int) -> tuple[Chat, ...]:
+    """The conversations, last written to first."""
+    rows = db.execute(
+        "SELECT id FROM chats ORDER BY updated_at DESC, rowid DESC LIMIT ?", (max(0, limit),)
+    ).fetchall()
+    return tuple(get(db, ChatId(row["id"])) for row in rows)
+
+
+def save(db: sqlite3.Connection, chat: ChatId, turns: Sequence[Turn]) -> None:
+    """Replace the turns of a conversation, which need not exist yet."""
+    now = time.time()
+    db.execute(
+        """INSERT INTO chats (id, created_at, updated_at) VALUES (?, ?, ?)
+           ON CONFLICT (id) DO UPDATE SET updated_at = excluded.updated_at""",
+        (chat, now, now),
+    )
+    db.execute("DELETE FROM turns WHERE chat = ?", (chat,))
+    db.executemany(
+        "INSERT INTO turns (chat, n, turn) VALUES (?, ?, ?)",
+        [(chat, n, json.dumps(dataclasses.asdict(turn))) for n, turn in enumerate(turns)],
+    )
+
+
+def _turn(values: dict[str, Any]) -> Turn:
+    stats = values["stats"]
+    return Turn(
+        role=values["role"],
+        text=values["text"],
+        pictures=tuple(PictureId(each) for each in values["pictures"]),
+        roles=tuple(values["roles"]),
+        facts=tuple(
+            Fact(**{**fact, "triplet": TripletId(fact["triplet"])}) for fact in values["facts"]
+        ),
+        stats=None if stats is None else AnswerStats(**stats),
+    )
+
+
+# ── the teachers' answers ───────────────────────────────────────────────────────────────────────
+
+
+def save_trace(db: sqlite3.Connection, key: str, question: str, answer: str, model: str) -> None:
+    """Keep an answer; the first one under a key stays."""
+    db.execute(
+        """INSERT INTO traces (key, question, answer, model, created_at) VALUES (?, ?, ?, ?, ?)
+           ON CONFLICT (key) DO NOTHING""",
+        (key, storable(question), storable(answer), model, time.time()),
+    )
+
+
+def traces(db: sqlite3.Connection, keys: Sequence[str]) -> dict[str, str]:
+    """The answers that are there, by key, in the order of ``keys``."""
+    found: dict[str, str] = {}
+    for chunk in chunks(keys):
+        marks = ",".join("?" * len(chunk))
+        rows = db.execute(f"SELECT key, answer FROM traces WHERE key IN ({marks})", chunk)
+        found.update((row["key"], row["answer"]) for row in rows)
+    return {key: found[key] for key in keys if key in found}
+
+
+# ── settings ────────────────────────────────────────────────────────────────────────────────────
+
+
+def setting(db: sqlite3.Connection, key: str) -> str | None:
+    """A small value by its name, or ``None``."""
+    row = db.execute("SELECT value FROM settings WHERE key = ?", (key,)).fetchone()
+    return None if row is None else str(row["value"])
+
+
+def set_setting(db: sqlite3.Connection, key: str, value: str) -> None:
+    """Keep a small value under a name."""
+    db.execute(
+        """INSERT INTO settings (key, value) VALUES (?, ?)
+           ON CONFLICT (key) DO UPDATE SET value = excluded.value""",
+        (key, value),
+    )

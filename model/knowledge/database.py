@@ -1,0 +1,177 @@
+"""The SQLite file: a connection per thread, short transactions, and its errors in plain words."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from model.errors import ReasonerError
+from model.knowledge.migrations import migrate
+
+BUSY_S = 10.0
+"""How long a writer waits for another one before the person is told."""
+
+
+class Database:
+    """One SQLite file that many threads and processes read and write at the same time.
+
+    Write-ahead logging lets readers go on while somebody writes; ``synchronous=FULL`` makes every
+    acknowledged transaction survive ``kill -9`` and a power cut.
+
+    Raises: ReasonerError if the file cannot be opened, is damaged or comes from a newer version.
+    """
+
+    def __init__(self, path: Path, *, busy_s: float = BUSY_S) -> None:
+        self.path = path
+        self._busy_s = busy_s
+        self._local = threading.local()
+        self._open: list[tuple[threading.Thread, sqlite3.Connection]] = []
+        self._guard = threading.Lock()
+        self._users = 0
+        self._unused = threading.Condition(self._guard)
+        self._closed = False
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Two processes that create the same file would refuse each other the switch to WAL.
+            with FileLock(path.with_name(path.name + ".lock"), timeout=busy_s), self._translated():
+                connection = self._connection()
+                connection.execute("PRAGMA journal_mode = WAL")
+                migrate(connection)
+        except Timeout as error:
+            raise self._busy() from error
+        except OSError as error:
+            raise ReasonerError(
+                f"The workspace {path.parent} cannot be written to ({error.strerror or error}). "
+                "Check its permissions and free space, or choose another workspace."
+            ) from error
+        except BaseException:
+            self.close()
+            raise
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that is stored when the block ends, or not at all if it raises."""
+        with self._in_use() as connection, self._translated():
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.rollback()
+                raise
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """A snapshot: all statements of the block see the same state of the database."""
+        with self._in_use() as connection, self._translated():
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.rollback()
+
+    @contextmanager
+    def _in_use(self) -> Iterator[sqlite3.Connection]:
+        """This thread's connection, which nobody closes until the block ends."""
+        connection = self._connection()
+        with self._guard:
+            if self._closed:
+                raise ValueError(f"The database {self.path} was closed.")
+            self._users += 1
+        try:
+            yield connection
+        finally:
+            with self._guard:
+                self._users -= 1
+                self._unused.notify_all()
+
+    def close(self) -> None:
+        """Close the connections of all threads once their transactions have ended.
+
+        Nobody may use the database afterwards.
+        """
+        with self._guard:
+            self._closed = True
+            # closing a connection that another thread works with would crash the process
+            self._unused.wait_for(lambda: self._users == 0, timeout=self._busy_s)
+            for _, connection in self._open:
+                connection.close()
+            self._open.clear()
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is not None and not self._closed:
+            return connection
+        with self._guard:
+            if self._closed:
+                raise ValueError(f"The database {self.path} was closed.")
+            self._drop_dead_threads()
+            with self._translated():
+                connection = self._connect()
+            self._open.append((threading.current_thread(), connection))
+        self._local.connection = connection
+        return connection
+
+    def _connect(self) -> sqlite3.Connection:
+        # close() may be called by another thread than the one that opened.
+        connection = sqlite3.connect(
+            self.path, timeout=self._busy_s, isolation_level=None, check_same_thread=False
+        )
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = FULL")
+        return connection
+
+    def _drop_dead_threads(self) -> None:
+        for thread, connection in self._open:
+            if not thread.is_alive():
+                connection.close()
+        self._open = [pair for pair in self._open if pair[0].is_alive()]
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.ProgrammingError:
+            raise  # a mistake in code, not the world's
+        except sqlite3.DatabaseError as error:
+            in_words = self._in_words(str(error))
+            if in_words is None:
+                raise
+            raise in_words from error
+
+    def _in_words(self, text: str) -> ReasonerError | None:
+        # Texts, not codes: Python 3.10 does not hand SQLite's error codes out.
+        if "full" in text or "disk I/O" in text:
+            free_mb = shutil.disk_usage(self.path.parent).free / 1e6
+            return ReasonerError(
+                f"The disk could not take the change: {free_mb:,.0f} MB are free in "
+                f"{self.path.parent} ({text}). Free some space and do it again; "
+                "nothing was half-written."
+            )
+        if "locked" in text or "busy" in text:
+            return self._busy()
+        if "malformed" in text or "not a database" in text:
+            return ReasonerError(
+                f"The database {self.path} is damaged ({text}). Move the file away and start "
+                "again; pictures and students lie beside it and are not lost."
+            )
+        if "readonly" in text or "unable to open" in text:
+            return ReasonerError(
+                f"The database {self.path} cannot be written to ({text}). Check the permissions "
+                "of the folder, or choose another workspace."
+            )
+        return None
+
+    def _busy(self) -> ReasonerError:
+        return ReasonerError(
+            f"The database was busy for {self._busy_s:g} seconds: another program is writing to "
+            f"{self.path}. Nothing was changed; try again."
+        )

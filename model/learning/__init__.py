@@ -1,0 +1,1 @@
+"""Everything that changes weights: the loop, the prompts, the teacher's answers."""

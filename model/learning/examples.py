@@ -1,0 +1,90 @@
+"""Questions with their answers, as batches of tensors; only the answer's tokens are learned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from model.model import ImageTokenReasoningLLM, Prompt
+from model.network.image_tokenizer import Message
+from model.network.text_tokenizer import IM_END
+
+IGNORE = -100
+"""The label of a position whose next token is not learned (``torch``'s own default)."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One question and the answer to be learned."""
+
+    question: str
+    answer: str
+    images: tuple[Image.Image, ...] = ()
+    roles: tuple[str, ...] = ()
+    facts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Sequences padded on the right; ``labels_BS`` holds each position's next token or IGNORE."""
+
+    ids_BS: Tensor
+    labels_BS: Tensor
+    pixels_NCHW: Tensor
+
+    @property
+    def tokens(self) -> int:
+        """Number of tokens, padding included: the work of the step."""
+        return self.ids_BS.numel()
+
+    @property
+    def learned(self) -> int:
+        """Number of answer tokens."""
+        return int((self.labels_BS != IGNORE).sum())
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on another device."""
+        return Batch(self.ids_BS.to(device), self.labels_BS.to(device), self.pixels_NCHW.to(device))
+
+
+@dataclass(frozen=True)
+class EncodedLesson:
+    """A lesson as token ids; the answer begins at ``answer_at``."""
+
+    ids: tuple[int, ...]
+    answer_at: int
+    pixels_NCHW: Tensor
+
+
+def encode_lesson(student: ImageTokenReasoningLLM, lesson: Lesson) -> EncodedLesson:
+    """Lay a lesson out as the student will meet it when it answers."""
+    answer = (*student.tokenizer.encode(lesson.answer), student.tokenizer.id(IM_END))
+    limit = student.config.decoder.max_position_embeddings // 2
+    answer = answer[:limit]
+    message = Message("user", lesson.question, len(lesson.images), lesson.roles)
+    prompt: Prompt = student.prompt([message], lesson.images, lesson.facts, room=len(answer))
+    return EncodedLesson((*prompt.ids, *answer), len(prompt.ids), prompt.pixels_NCHW)
+
+
+def collate(lessons: Sequence[EncodedLesson], pad_id: int) -> Batch:
+    """Pad lessons to one length and mark what is to be learned."""
+    longest = max(len(lesson.ids) for lesson in lessons)
+    ids_BS = torch.full((len(lessons), longest), pad_id)
+    labels_BS = torch.full((len(lessons), longest), IGNORE)
+    for row, lesson in enumerate(lessons):
+        ids = torch.tensor(lesson.ids)
+        ids_BS[row, : len(ids)] = ids
+        labels_BS[row, lesson.answer_at - 1 : len(ids) - 1] = ids[lesson.answer_at :]
+    return Batch(ids_BS, labels_BS, torch.cat([lesson.pixels_NCHW for lesson in lessons]))
+
+
+def answer_loss(student: torch.nn.Module, batch: Batch) -> Tensor:
+    """Mean cross-entropy of the answers' tokens, in nats."""
+    keep_BS = batch.labels_BS != IGNORE
+    logits_KV = student(batch.ids_BS, batch.pixels_NCHW, keep_BS)
+    return F.cross_entropy(logits_KV.float(), batch.labels_BS[keep_BS])

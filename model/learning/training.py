@@ -1,0 +1,151 @@
+"""The only supervised loop: steps, schedule, checkpoints. What is learned is passed in.
+
+Built on ``accelerate``, so the same loop runs on a CPU, a GPU, or many. A batch is a pure function
+of its step number, therefore a run that was stopped and resumed is the run that was not.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from model.config import TrainConfig
+
+log = logging.getLogger(__name__)
+
+Signal = Literal["go", "pause", "stop"]
+AnyBatch = TypeVar("AnyBatch", bound="Any")
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What one optimiser step did. ``loss`` is in nats; ``seconds`` is the step's own time."""
+
+    step: int
+    loss: float
+    learning_rate: float
+    grad_norm: float
+    seconds: float
+    tokens: int
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """How the loop ended, and at which step."""
+
+    ended: Literal["done", "paused", "stopped"]
+    step: int
+
+
+def learning_rate(config: TrainConfig, step: int) -> float:
+    """Linear warm-up, then a cosine down to ``final_rate`` of the peak."""
+    warm = max(1, round(config.warmup * config.steps))
+    if step < warm:
+        return config.learning_rate * (step + 1) / warm
+    progress = (step - warm) / max(1, config.steps - warm)
+    shape = 0.5 * (1 + math.cos(math.pi * progress))
+    return config.learning_rate * (config.final_rate + (1 - config.final_rate) * shape)
+
+
+def fit(
+    model: nn.Module,
+    batches: Callable[[int], AnyBatch],
+    loss_fn: Callable[[nn.Module, AnyBatch], Tensor],
+    config: TrainConfig,
+    on_step: Callable[[StepReport], Signal],
+    checkpoint: Path | None = None,
+) -> FitResult:
+    """Train ``model`` in place from its checkpoint, or from step 0 where there is none.
+
+    ``batches(step)`` returns the batch of a step; ``on_step`` is called after each one and may
+    ask to pause or stop. The checkpoint is written every ``checkpoint_every_s`` seconds and
+    whenever the loop ends.
+    """
+    accelerator = Accelerator()
+    optimizer = _optimizer(model, config)
+    model, optimizer = accelerator.prepare(model, optimizer)
+    plain = accelerator.unwrap_model(model)
+    step = load_checkpoint(checkpoint, plain, optimizer) if checkpoint else 0
+    saved_at, ended = time.monotonic(), "done"
+    model.train()
+    while step < config.steps:
+        started = time.monotonic()
+        rate = learning_rate(config, step)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        batch = batches(step).to(accelerator.device)
+        loss = loss_fn(model, batch)
+        accelerator.backward(loss)
+        norm = accelerator.clip_grad_norm_(model.parameters(), config.max_grad_norm)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        step += 1
+        signal = on_step(
+            StepReport(
+                step=step,
+                loss=float(loss.detach()),
+                learning_rate=rate,
+                grad_norm=float(norm) if norm is not None else 0.0,
+                seconds=time.monotonic() - started,
+                tokens=batch.tokens,
+            )
+        )
+        if signal != "go":
+            ended = {"pause": "paused", "stop": "stopped"}[signal]
+            break
+        due = time.monotonic() - saved_at >= config.checkpoint_every_s
+        if checkpoint and due and accelerator.is_main_process:
+            save_checkpoint(checkpoint, plain, optimizer, step)
+            saved_at = time.monotonic()
+    if checkpoint and accelerator.is_main_process:
+        save_checkpoint(checkpoint, plain, optimizer, step)
+    plain.eval()
+    return FitResult(ended, step)  # type: ignore[arg-type]
+
+
+def _optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """AdamW; matrices are decayed, norms, biases and positions are not."""
+    wanted = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in wanted if p.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in wanted if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.95), fused=True)
+
+
+def save_checkpoint(
+    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int
+) -> None:
+    """Write weights, optimiser and step; a reader sees the old file or the new one, never half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.draft")
+    with open(draft, "wb") as file:
+        state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def load_checkpoint(
+    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer | None = None
+) -> int:
+    """Put a checkpoint's weights into the model; returns its step, 0 if there is no checkpoint."""
+    if not path.exists():
+        return 0
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    model.load_state_dict(state["model"])
+    if optimizer is not None:
+        optimizer.load_state_dict(state["optimizer"])
+    log.info("resumed from step %d", state["step"])
+    return int(state["step"])

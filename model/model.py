@@ -1,0 +1,269 @@
+"""The student: pictures and words in, words out. Encode → splice → decode; read this file first.
+
+``vision_tower`` turns each picture into patch vectors, ``projector`` makes them image tokens,
+``splice`` writes these into the ``<|image|>`` slots of the prompt, and ``model`` (a Llama decoder)
+continues the sequence. ``generate`` here is the plain road, one answer at a time; the engine in
+``serving/engine.py`` takes the same steps for many answers at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, overload
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from model.bundles.bundle import Card, read_bundle, write_bundle
+from model.config import PRESETS, SampleConfig, StudentConfig
+from model.errors import InputError
+from model.network.image_tokenizer import Message, layout, splice, to_pixels
+from model.network.text_generation import Decoder, KVCache, Sampler
+from model.network.text_tokenizer import (
+    EOS,
+    IM_END,
+    IMAGE,
+    SPECIAL_TOKENS,
+    TextStream,
+    TextTokenizer,
+)
+from model.network.vision_encoder import Projector, VisionTower
+
+FACTS_HEADER = "Facts:"
+DESCRIPTION_TOKENS = 32
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A question ready for the network: token ids with image slots, and the pictures' pixels."""
+
+    ids: tuple[int, ...]
+    pixels_NCHW: Tensor
+
+
+class ImageTokenReasoningLLM(nn.Module):
+    """A small multimodal student that learns procedures from image triplets."""
+
+    def __init__(self, config: StudentConfig, tokenizer: TextTokenizer) -> None:
+        super().__init__()
+        if config.decoder.vocab_size < len(tokenizer):
+            raise ValueError(
+                f"the decoder has {config.decoder.vocab_size} embeddings "
+                f"for {len(tokenizer)} tokens"
+            )
+        self.config = config
+        self.tokenizer = tokenizer
+        self.card = Card(name="new student")
+        self.model = Decoder(config.decoder)
+        self.vision_tower = VisionTower(config.vision)
+        self.projector = Projector(config.vision.hidden_size, config.decoder.hidden_size)
+        self.image_id = tokenizer.id(IMAGE)
+        self.end_ids = frozenset({tokenizer.id(EOS), tokenizer.id(IM_END)})
+        self.silent_ids = sorted({tokenizer.id(token) for token in SPECIAL_TOKENS} - self.end_ids)
+
+    # ── making, saving, loading ─────────────────────────────────────────────────────────────────
+
+    @classmethod
+    def new(cls, preset: str, tokenizer: TextTokenizer, *, seed: int = 0) -> ImageTokenReasoningLLM:
+        """A fresh student of a size preset with random weights; the same seed, the same weights."""
+        size = PRESETS[preset]
+        config = replace(size, decoder=replace(size.decoder, vocab_size=len(tokenizer)))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            student = cls(config, tokenizer)
+            student._initialise()
+        return student
+
+    def _initialise(self) -> None:
+        depth = self.config.decoder.num_hidden_layers
+        for name, parameter in self.model.named_parameters():
+            if parameter.ndim > 1:
+                last = name.endswith(("o_proj.weight", "down_proj.weight"))
+                nn.init.normal_(parameter, std=0.02 / ((2 * depth) ** 0.5 if last else 1.0))
+
+    @classmethod
+    def load_from_bundle(cls, path: Path | str) -> ImageTokenReasoningLLM:
+        """Load a student from its folder. Raises: BundleNotFound, BundleIncompatible."""
+        bundle = read_bundle(Path(path))
+        student = cls(bundle.config, TextTokenizer.from_json(bundle.tokenizer_json))
+        bundle.load_into(student)
+        student.card = bundle.card
+        return student.eval()
+
+    def save(self, path: Path | str) -> str:
+        """Write the student as a bundle folder, atomically; returns the weights' SHA-256."""
+        return write_bundle(
+            Path(path),
+            self.config,
+            self.state_dict(),
+            self.tokenizer.to_json(),
+            self.card,
+        )
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of weights, tied ones counted once."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    # ── encode → splice → decode ────────────────────────────────────────────────────────────────
+
+    def encode(self, pixels_NCHW: Tensor) -> Tensor:
+        """Pictures to image tokens of the decoder's width. Returns (N, I, D)."""
+        return self.projector(self.vision_tower(pixels_NCHW))  # type: ignore[no-any-return]
+
+    def embed(self, ids_BS: Tensor, image_NID: Tensor) -> Tensor:
+        """Embed tokens and write the image tokens into their slots. Returns (B, S, D)."""
+        return splice(self.model.embed_tokens(ids_BS), image_NID, ids_BS == self.image_id)
+
+    def forward(self, ids_BS: Tensor, pixels_NCHW: Tensor, keep_BS: Tensor | None = None) -> Tensor:
+        """Score the next token after each position of whole sequences, padded on the right.
+
+        Returns (B, S, V), or (kept, V) for the positions in ``keep_BS`` alone: a training step
+        needs only those before an answer's tokens.
+        """
+        images = self.encode(pixels_NCHW) if len(pixels_NCHW) else self._no_images()
+        hidden_BSD = self.model(self.embed(ids_BS, images))
+        return self.model.logits(hidden_BSD if keep_BS is None else hidden_BSD[keep_BS])
+
+    def _no_images(self) -> Tensor:
+        return torch.zeros(0, self.config.vision.num_patches, self.config.decoder.hidden_size)
+
+    @torch.inference_mode()
+    def prefill(self, prompt: Prompt, cache: KVCache, row: int) -> Tensor:
+        """Read a prompt into one row of the cache. Returns the next token's scores (V)."""
+        ids_BS = torch.tensor([prompt.ids])
+        images = self.encode(prompt.pixels_NCHW) if len(prompt.pixels_NCHW) else self._no_images()
+        positions = torch.arange(len(prompt.ids))[None]
+        hidden_BSD = self.model(self.embed(ids_BS, images), positions, cache, [row])
+        return self.model.logits(hidden_BSD[0, -1])
+
+    @torch.inference_mode()
+    def step(self, ids: Sequence[int], positions: Sequence[int], cache: KVCache) -> Tensor:
+        """Add one token to each of the first rows of the cache. Returns scores (B, V)."""
+        embedded_BSD = self.model.embed_tokens(torch.tensor(ids)[:, None])
+        position_ids_BS = torch.tensor(positions)[:, None]
+        hidden_BSD = self.model(embedded_BSD, position_ids_BS, cache, range(len(ids)))
+        return self.model.logits(hidden_BSD[:, 0])
+
+    @torch.inference_mode()
+    def picture_embeddings(self, images: Sequence[Image.Image]) -> Tensor:
+        """One unit vector per picture, for finding the same thing again. Returns (N, E)."""
+        pixels_NCHW = to_pixels(images, self.config.vision.image_size)
+        return self.vision_tower.embed(self.vision_tower(pixels_NCHW))
+
+    # ── prompts and answers ─────────────────────────────────────────────────────────────────────
+
+    def prompt(
+        self,
+        messages: Sequence[Message],
+        images: Sequence[Image.Image] = (),
+        facts: Sequence[str] = (),
+        *,
+        room: int = 1,
+    ) -> Prompt:
+        """Lay out a conversation with its pictures and fact lines, leaving ``room`` for an answer.
+
+        The oldest turns are left out when it is too long.
+        Raises: InputError if the last turn alone does not fit.
+        """
+        limit = self.config.decoder.max_position_embeddings - room
+        patches = self.config.vision.num_patches
+        system = [Message("system", "\n".join([FACTS_HEADER, *facts]))] if facts else []
+        for start in range(len(messages)):
+            kept = messages[start:]
+            if kept[0].speaker != "user" and len(kept) > 1:
+                continue
+            ids = layout(self.tokenizer, [*system, *kept], patches)
+            if len(ids) <= limit:
+                shown = images[len(images) - sum(m.pictures for m in kept) :]
+                pixels = to_pixels(shown, self.config.vision.image_size)
+                return Prompt(tuple(ids), pixels)
+        raise InputError(
+            f"The question is {len(ids)} tokens long with its pictures and facts; the student "
+            f"reads at most {limit}. Shorten it or send fewer pictures."
+        )
+
+    @overload
+    def generate(
+        self,
+        prompt: str,
+        images: Sequence[Image.Image] | None = ...,
+        triplet: tuple[Image.Image, Image.Image, Image.Image] | None = ...,
+        graph: Sequence[tuple[str, str, str]] | None = ...,
+        *,
+        stream: Literal[False] = ...,
+        **settings: Any,
+    ) -> str: ...
+
+    @overload
+    def generate(
+        self,
+        prompt: str,
+        images: Sequence[Image.Image] | None = ...,
+        triplet: tuple[Image.Image, Image.Image, Image.Image] | None = ...,
+        graph: Sequence[tuple[str, str, str]] | None = ...,
+        *,
+        stream: Literal[True],
+        **settings: Any,
+    ) -> Iterator[str]: ...
+
+    def generate(
+        self,
+        prompt: str,
+        images: Sequence[Image.Image] | None = None,
+        triplet: tuple[Image.Image, Image.Image, Image.Image] | None = None,
+        graph: Sequence[tuple[str, str, str]] | None = None,
+        *,
+        stream: bool = False,
+        **settings: Any,
+    ) -> str | Iterator[str]:
+        """Answer a prompt about pictures.
+
+        ``triplet`` holds the pictures of what, action and result; ``graph`` holds
+        (subject, relation, object) facts for the student to read. Further keywords are the fields
+        of ``SampleConfig`` (temperature, top_k, seed, …). With ``stream`` an iterator of pieces
+        of text is returned, else the whole answer.
+        """
+        roles: tuple[str, ...] = ("what", "action", "result") if triplet else ()
+        pictures = list(triplet or images or ())
+        message = Message("user", prompt, len(pictures), roles)
+        facts = [" | ".join(fact) for fact in graph or ()]
+        sampling = SampleConfig(**settings)
+        ready = self.prompt([message], pictures, facts, room=sampling.max_tokens)
+        pieces = self.pieces(ready, sampling)
+        return pieces if stream else "".join(pieces)
+
+    def pieces(self, prompt: Prompt, sampling: SampleConfig) -> Iterator[str]:
+        """Answer a laid-out prompt piece by piece; the plain road that the engine is tested by."""
+        text = TextStream(self.tokenizer, sampling.stop)
+        for index, _ in self.tokens(prompt, sampling):
+            if index not in self.end_ids:
+                yield text.push(index)
+            if text.stopped:
+                break
+        yield text.finish()
+
+    def tokens(self, prompt: Prompt, sampling: SampleConfig) -> Iterator[tuple[int, float]]:
+        """Draw an answer token by token, its end included; each with its log-probability."""
+        length = len(prompt.ids) + sampling.max_tokens
+        cache = KVCache(self.config.decoder, 1, length, self.model.embed_tokens.weight.dtype)
+        sampler = Sampler(sampling, self.silent_ids)
+        scores_V = self.prefill(prompt, cache, row=0)
+        for position in range(len(prompt.ids), length):
+            index = sampler.next(scores_V)
+            yield index, float(scores_V.log_softmax(-1)[index])
+            if index in self.end_ids or position == length - 1:
+                return
+            scores_V = self.step([index], [position], cache)[0]
+
+    def describe(self, image: Image.Image, question: str) -> tuple[str, float]:
+        """The likeliest answer about one picture, and the probability of all its tokens (0–1)."""
+        sampling = SampleConfig(max_tokens=DESCRIPTION_TOKENS)
+        prompt = self.prompt([Message("user", question, 1)], [image], room=DESCRIPTION_TOKENS)
+        drawn = list(self.tokens(prompt, sampling))
+        words = self.tokenizer.decode([index for index, _ in drawn if index not in self.end_ids])
+        return words, math.exp(sum(chance for _, chance in drawn))

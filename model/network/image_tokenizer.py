@@ -1,0 +1,104 @@
+"""Pictures and words laid out as one sequence: pixels for the tower, slots for its image tokens.
+
+The layout is ChatML. A picture stands before the words of its turn, as Ollama places it; every
+stretch of text between two pictures is tokenised on its own, as llama.cpp does, so that the ids
+are the same in both.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from model.network.text_tokenizer import (
+    ACTION,
+    BOS,
+    IM_END,
+    IM_START,
+    IMAGE,
+    RESULT,
+    WHAT,
+    TextTokenizer,
+    defuse,
+)
+
+PAD_COLOUR = (122, 116, 104)
+"""What llama.cpp puts around a picture that is not square."""
+ROLE_TOKENS = {"what": WHAT, "action": ACTION, "result": RESULT}
+
+
+def letterbox(image: Image.Image, size: int) -> Image.Image:
+    """Fit a picture into a square without stretching it; the rest is ``PAD_COLOUR``."""
+    image = image.convert("RGB")
+    if image.size == (size, size):
+        return image
+    scale = min(size / image.width, size / image.height)
+    width = min(math.ceil(image.width * scale), size)
+    height = min(math.ceil(image.height * scale), size)
+    square = Image.new("RGB", (size, size), PAD_COLOUR)
+    resized = image.resize((width, height), Image.Resampling.BICUBIC)
+    square.paste(resized, ((size - width) // 2, (size - height) // 2))
+    return square
+
+
+def to_pixels(images: Sequence[Image.Image], size: int) -> Tensor:
+    """Pictures as the tower reads them: letterboxed, scaled to [-1, 1]. Returns (N, C, H, W)."""
+    if not images:
+        return torch.zeros(0, 3, size, size)
+    stacked = np.stack([np.asarray(letterbox(image, size), dtype=np.float32) for image in images])
+    return torch.from_numpy(stacked).permute(0, 3, 1, 2).div_(127.5).sub_(1.0).contiguous()
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn as the network reads it: a speaker, how many pictures (and their roles), words."""
+
+    speaker: str
+    text: str
+    pictures: int = 0
+    roles: tuple[str, ...] = ()
+
+
+def layout(
+    tokenizer: TextTokenizer,
+    messages: Sequence[Message],
+    tokens_per_picture: int,
+    *,
+    open_answer: bool = True,
+) -> list[int]:
+    """Token ids of a conversation; each picture is a run of ``<|image|>`` slots.
+
+    With ``open_answer`` the ids end where the assistant's answer begins.
+    """
+    pieces: list[str] = [BOS]
+    for message in messages:
+        pieces[-1] += f"{IM_START}{message.speaker}\n"
+        for index in range(message.pictures):
+            if message.roles:
+                pieces[-1] += ROLE_TOKENS[message.roles[index]]
+            pieces.append("")
+        pieces[-1] += f"{defuse(message.text)}{IM_END}\n"
+    if open_answer:
+        pieces[-1] += f"{IM_START}assistant\n"
+    slots = [tokenizer.id(IMAGE)] * tokens_per_picture
+    ids: list[int] = []
+    for index, piece in enumerate(pieces):
+        ids += (slots if index else []) + tokenizer.encode(piece)
+    return ids
+
+
+def splice(embedded_BSD: Tensor, image_NID: Tensor, slots_BS: Tensor) -> Tensor:
+    """Write image tokens into their slots, in reading order. Returns (B, S, D)."""
+    wanted, given = int(slots_BS.sum()), image_NID.shape[0] * image_NID.shape[1]
+    if wanted != given:
+        raise ValueError(f"the prompt has {wanted} image slots, the pictures fill {given}")
+    if not wanted:
+        return embedded_BSD
+    flat = image_NID.reshape(given, -1).to(embedded_BSD.dtype)
+    return embedded_BSD.masked_scatter(slots_BS.unsqueeze(-1), flat)

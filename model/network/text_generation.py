@@ -1,0 +1,261 @@
+"""The decoder: Llama to the letter, so that checkpoints move in both directions.
+
+Parameter names and arithmetic are those of ``transformers``' ``LlamaForCausalLM`` (RMSNorm, rotary
+positions by halves, grouped-query attention, SwiGLU, tied embeddings); tests compare the logits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from model.config import DecoderConfig, SampleConfig
+
+
+class RMSNorm(nn.Module):
+    """Scale each vector to unit root-mean-square, then by a learned weight."""
+
+    def __init__(self, width: int, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.eps = eps
+
+    def forward(self, x_BSD: Tensor) -> Tensor:
+        """Returns (B, S, D)."""
+        return F.rms_norm(x_BSD, (x_BSD.shape[-1],), self.weight, self.eps)
+
+
+def rotary_table(config: DecoderConfig) -> tuple[Tensor, Tensor]:
+    """Cosines and sines of every position. Returns two tensors (positions, K)."""
+    powers = torch.arange(0, config.head_dim, 2, dtype=torch.float32) / config.head_dim
+    frequencies = 1.0 / config.rope_theta**powers
+    positions = torch.arange(config.max_position_embeddings, dtype=torch.float32)
+    angles = torch.outer(positions, frequencies)
+    angles = torch.cat((angles, angles), dim=-1)
+    return angles.cos(), angles.sin()
+
+
+def rotate(x_BHSK: Tensor, cos_BSK: Tensor, sin_BSK: Tensor) -> Tensor:
+    """Turn each pair (k, k + K/2) by its position's angle. Returns (B, H, S, K)."""
+    first, second = x_BHSK.chunk(2, dim=-1)
+    turned = torch.cat((-second, first), dim=-1)
+    return x_BHSK * cos_BSK.unsqueeze(1) + turned * sin_BSK.unsqueeze(1)
+
+
+class KVCache:
+    """Keys and values of every layer for ``rows`` sequences, allocated once.
+
+    A token at position p lies in slot p of its row, so a mask built from positions is all that is
+    needed to read it back.
+    """
+
+    def __init__(self, config: DecoderConfig, rows: int, length: int, dtype: torch.dtype) -> None:
+        shape = (
+            config.num_hidden_layers,
+            rows,
+            config.num_key_value_heads,
+            length,
+            config.head_dim,
+        )
+        self.keys = torch.zeros(shape, dtype=dtype)
+        self.values = torch.zeros(shape, dtype=dtype)
+        self.length = length
+
+    def write(
+        self, layer: int, rows_B: Tensor, position_ids_BS: Tensor, k_BGSK: Tensor, v_BGSK: Tensor
+    ) -> None:
+        """Store new keys and values at their positions."""
+        at = (rows_B[:, None], slice(None), position_ids_BS)
+        self.keys[layer][at] = k_BGSK.transpose(1, 2)
+        self.values[layer][at] = v_BGSK.transpose(1, 2)
+
+    def read(self, layer: int, rows: int, length: int) -> tuple[Tensor, Tensor]:
+        """The first slots of the first rows. Returns keys and values (rows, G, length, K)."""
+        return self.keys[layer, :rows, :, :length], self.values[layer, :rows, :, :length]
+
+    def move(self, source: int, target: int) -> None:
+        """Copy one row over another, so that the rows in use stay together."""
+        self.keys[:, target] = self.keys[:, source]
+        self.values[:, target] = self.values[:, source]
+
+
+class Attention(nn.Module):
+    """Causal self-attention with fewer key-value heads than query heads."""
+
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        width, kv_width = config.hidden_size, config.num_key_value_heads * config.head_dim
+        self.q_proj = nn.Linear(width, width, bias=False)
+        self.k_proj = nn.Linear(width, kv_width, bias=False)
+        self.v_proj = nn.Linear(width, kv_width, bias=False)
+        self.o_proj = nn.Linear(width, width, bias=False)
+
+    def forward(self, x_BSD: Tensor, context: Context, layer: int) -> Tensor:
+        """Returns (B, S, D)."""
+        B, S, D = x_BSD.shape
+        H, G, K = (
+            self.config.num_attention_heads,
+            self.config.num_key_value_heads,
+            self.config.head_dim,
+        )
+        q_BHSK = self.q_proj(x_BSD).view(B, S, H, K).transpose(1, 2)
+        k_BGSK = self.k_proj(x_BSD).view(B, S, G, K).transpose(1, 2)
+        v_BGSK = self.v_proj(x_BSD).view(B, S, G, K).transpose(1, 2)
+        q_BHSK = rotate(q_BHSK, context.cos_BSK, context.sin_BSK)
+        k_BGSK = rotate(k_BGSK, context.cos_BSK, context.sin_BSK)
+        if context.cache is not None:
+            context.cache.write(layer, context.rows_B, context.position_ids_BS, k_BGSK, v_BGSK)
+            k_BGSK, v_BGSK = context.read(layer)
+        mixed_BHSK = F.scaled_dot_product_attention(
+            q_BHSK,
+            k_BGSK.repeat_interleave(H // G, dim=1),
+            v_BGSK.repeat_interleave(H // G, dim=1),
+            attn_mask=context.mask_B1SS,
+            is_causal=context.mask_B1SS is None and S > 1,
+        )
+        return self.o_proj(mixed_BHSK.transpose(1, 2).reshape(B, S, D))  # type: ignore[no-any-return]
+
+
+class FeedForward(nn.Module):
+    """SwiGLU: a gate decides what of the widened vector passes."""
+
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        self.gate_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
+        self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
+        self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
+
+    def forward(self, x_BSD: Tensor) -> Tensor:
+        """Returns (B, S, D)."""
+        return self.down_proj(F.silu(self.gate_proj(x_BSD)) * self.up_proj(x_BSD))  # type: ignore[no-any-return]
+
+
+class DecoderLayer(nn.Module):
+    """Attention, then feed-forward, each on a normalised copy and added back."""
+
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        self.self_attn = Attention(config)
+        self.mlp = FeedForward(config)
+        self.input_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+
+    def forward(self, x_BSD: Tensor, context: Context, layer: int) -> Tensor:
+        """Returns (B, S, D)."""
+        x_BSD = x_BSD + self.self_attn(self.input_layernorm(x_BSD), context, layer)
+        return x_BSD + self.mlp(self.post_attention_layernorm(x_BSD))  # type: ignore[no-any-return]
+
+
+class Context:
+    """What all layers of one pass share: rotary angles, the mask, and the cache if there is one.
+
+    Without a cache the pass is over whole sequences, padded on the right. With one, row b of the
+    batch is row ``rows[b]`` of the cache and may be at any position.
+    """
+
+    def __init__(
+        self,
+        tables: tuple[Tensor, Tensor],
+        position_ids_BS: Tensor,
+        cache: KVCache | None = None,
+        rows: Sequence[int] = (),
+    ) -> None:
+        self.position_ids_BS = position_ids_BS
+        self.cos_BSK, self.sin_BSK = tables[0][position_ids_BS], tables[1][position_ids_BS]
+        self.cache = cache
+        self.mask_B1SS: Tensor | None = None
+        if cache is not None:
+            self.rows_B = torch.tensor(list(rows))
+            self._together = list(rows) == list(range(len(rows)))
+            self._length = int(position_ids_BS.max()) + 1
+            slots = torch.arange(self._length)
+            self.mask_B1SS = (slots <= position_ids_BS[..., None]).unsqueeze(1)
+
+    def read(self, layer: int) -> tuple[Tensor, Tensor]:
+        """Keys and values of this pass's rows up to its last position."""
+        assert self.cache is not None
+        if self._together:
+            return self.cache.read(layer, len(self.rows_B), self._length)
+        keys = self.cache.keys[layer, self.rows_B, :, : self._length]
+        values = self.cache.values[layer, self.rows_B, :, : self._length]
+        return keys, values
+
+
+class Decoder(nn.Module):
+    """Embedded tokens to hidden states; the ``model`` of a ``LlamaForCausalLM``."""
+
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.num_hidden_layers))
+        self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        cos, sin = rotary_table(config)
+        self.register_buffer("cos", cos, persistent=False)
+        self.register_buffer("sin", sin, persistent=False)
+
+    def forward(
+        self,
+        embedded_BSD: Tensor,
+        position_ids_BS: Tensor | None = None,
+        cache: KVCache | None = None,
+        rows: Sequence[int] = (),
+    ) -> Tensor:
+        """Run all layers. Returns normalised hidden states (B, S, D)."""
+        B, S, _ = embedded_BSD.shape
+        if position_ids_BS is None:
+            position_ids_BS = torch.arange(S, device=embedded_BSD.device).expand(B, S)
+        tables = (self.get_buffer("cos"), self.get_buffer("sin"))
+        context = Context(tables, position_ids_BS, cache, rows)
+        x_BSD = embedded_BSD
+        for index, layer in enumerate(self.layers):
+            x_BSD = layer(x_BSD, context, index)
+        return self.norm(x_BSD)  # type: ignore[no-any-return]
+
+    def logits(self, hidden_BSD: Tensor) -> Tensor:
+        """Score every token of the vocabulary with the tied embeddings. Returns (B, S, V)."""
+        return F.linear(hidden_BSD, self.embed_tokens.weight)
+
+
+class Sampler:
+    """Draws the tokens of one answer; the same seed and logits give the same tokens."""
+
+    def __init__(self, config: SampleConfig, banned: Sequence[int] = ()) -> None:
+        self.config = config
+        self._generator = torch.Generator().manual_seed(config.seed)
+        self._seen: set[int] = set()
+        self._banned = list(banned)
+
+    def next(self, logits_V: Tensor) -> int:
+        """Choose the next token from the scores of one position."""
+        logits_V = logits_V.float().clone()
+        logits_V[self._banned] = -torch.inf
+        if self.config.repetition_penalty != 1.0 and self._seen:
+            seen = torch.tensor(sorted(self._seen))
+            scores, penalty = logits_V[seen], self.config.repetition_penalty
+            logits_V[seen] = torch.where(scores > 0, scores / penalty, scores * penalty)
+        index = self._greedy(logits_V) if self.config.temperature == 0 else self._draw(logits_V)
+        self._seen.add(index)
+        return index
+
+    def _greedy(self, logits_V: Tensor) -> int:
+        return int(logits_V.argmax())
+
+    def _draw(self, logits_V: Tensor) -> int:
+        config = self.config
+        scores_V, order_V = (logits_V / config.temperature).sort(descending=True, stable=True)
+        chances_V = scores_V.softmax(-1)
+        keep_V = torch.ones_like(chances_V, dtype=torch.bool)
+        if config.top_k:
+            keep_V[config.top_k :] = False
+        if config.top_p < 1:
+            keep_V &= chances_V.cumsum(-1) - chances_V < config.top_p
+        if config.min_p > 0:
+            keep_V &= chances_V >= config.min_p * chances_V[0]
+        chances_V = chances_V * keep_V
+        drawn = torch.multinomial(chances_V, 1, generator=self._generator)
+        return int(order_V[drawn])

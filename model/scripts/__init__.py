@@ -1,0 +1,1 @@
+"""What a person runs from a shell: ``python -m model.scripts.NAME``."""

@@ -1,0 +1,116 @@
+"""Distil a student without a browser: ``python -m model.scripts.create_pretrained_model``.
+
+The same run as the page's *Start*, in the same workspace: it appears in the page's list, every
+answer of the teacher is kept, and the same command after Ctrl-C goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import logging
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from model import paths
+from model.config import DistillConfig
+from model.errors import ReasonerError
+from model.jobs.jobs import RESUMABLE
+from model.jobs.run_log import StoreRunLog
+from model.jobs.worker import run_in_this_process
+from model.knowledge.store import Store
+from model.learning.knowledge_transfer import Progress
+from model.records import RunInfo
+
+
+def parse_options() -> tuple[argparse.Namespace, DistillConfig]:
+    """The command line; options are made from the fields of ``DistillConfig``."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--workspace", type=Path, default=paths.default_workspace())
+    parser.add_argument("--out", type=Path, help="also copy the finished bundle here")
+    for item in dataclasses.fields(DistillConfig):
+        name = "--" + item.name.replace("_", "-")
+        if item.name == "own_prompts":
+            parser.add_argument(name, action="append", default=[], help="a prompt; may be repeated")
+            continue
+        limits = item.metadata
+        kind: dict[str, Any] = {"type": type(item.default), "default": item.default}
+        if limits["choices"]:
+            kind["choices"] = limits["choices"]
+        unit = f" {limits['unit']}" if limits["unit"] else ""
+        parser.add_argument(name, help=f"{limits['help']} (%(default)s{unit})", **kind)
+    options = parser.parse_args()
+    values = {item.name: getattr(options, item.name) for item in dataclasses.fields(DistillConfig)}
+    values["own_prompts"] = tuple(values["own_prompts"])
+    return options, DistillConfig(**values)
+
+
+class ConsoleRunLog(StoreRunLog):
+    """A run log that also draws a line with the run's figures."""
+
+    def progress(self, progress: Progress) -> None:
+        """Write the figures to the store and to the terminal."""
+        super().progress(progress)
+        done = progress.step / max(progress.steps, 1)
+        bar = "█" * round(24 * done)
+        loss = f"{progress.train_loss:.3f}" if progress.train_loss is not None else "–"
+        held = f"{progress.validation_loss:.3f}" if progress.validation_loss is not None else "–"
+        print(
+            f"\r{bar:░<24} {progress.step}/{progress.steps}  loss {loss}  validation {held}  "
+            f"{progress.tokens_per_s:,.0f} tokens/s  {progress.remaining_s or 0:.0f} s left ",
+            end="",
+            flush=True,
+        )
+
+
+def find_or_create(store: Store, config: DistillConfig) -> RunInfo:
+    """The unfinished run with the very same settings, or a new one."""
+    for run in store.runs():
+        if run.config == config and (run.state in RESUMABLE or run.state == "queued"):
+            return run
+    return store.create_run(config, config.title)
+
+
+def main() -> int:
+    """Distil; 0 when there is a student, 1 when there is none, 130 after Ctrl-C."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    try:
+        options, config = parse_options()
+        if config.teacher == "ollama" and not config.address:
+            config = replace(config, address=paths.ollama_host())
+        store = Store(paths.database(options.workspace))
+        run = find_or_create(store, config)
+        print(f"run {run.id} in {options.workspace}")
+        run = run_in_this_process(options.workspace, run.id, ConsoleRunLog)
+    except ReasonerError as error:
+        print(f"{error}", file=sys.stderr)
+        return 1
+    print()
+    if run.student is None:
+        print(run.message or f"The run is {run.state}.", file=sys.stderr)
+        return 130 if run.state in ("paused", "interrupted") else 1
+    bundle = paths.students(options.workspace) / run.student
+    if options.out:
+        shutil.copytree(bundle, options.out, dirs_exist_ok=True)
+        bundle = options.out
+    figures = {
+        "student": run.student,
+        "bundle": str(bundle),
+        "answers": run.answers,
+        "failed_answers": run.failed_answers,
+        "train_loss": run.train_loss,
+        "validation_loss": run.validation_loss,
+        "bytes": sum(file.stat().st_size for file in bundle.iterdir()),
+    }
+    print(json.dumps(figures))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

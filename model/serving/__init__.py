@@ -1,0 +1,1 @@
+"""Answering many people with one model."""

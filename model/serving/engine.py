@@ -1,0 +1,272 @@
+"""The thread that owns a student and decodes everybody's open answers as one batch.
+
+Nobody else touches the model: readers get a queue of events, a cancelled answer is dropped before
+the next step, and other work on the model (embedding pictures, say) is handed in with ``run``.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar
+
+import torch
+
+from model.config import SampleConfig
+from model.errors import EngineBusy
+from model.model import ImageTokenReasoningLLM, Prompt
+from model.network.text_generation import KVCache, Sampler
+from model.network.text_tokenizer import TextStream
+from model.records import AnswerStats, Event, Fact
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+StoppedBy = Literal["end", "length", "stop", "cancelled"]
+
+
+@dataclass(eq=False)
+class EngineAnswer:
+    """One answer under way; fulfils ``records.Answer``."""
+
+    prompt: Prompt
+    sampling: SampleConfig
+    facts: tuple[Fact, ...] = ()
+    asked_at: float = field(default_factory=time.monotonic)
+    _events: queue.SimpleQueue[Event] = field(default_factory=queue.SimpleQueue)
+    _cancelled: threading.Event = field(default_factory=threading.Event)
+
+    def events(self) -> Iterator[Event]:
+        """Yield events until ``done`` or ``error``."""
+        while True:
+            event = self._events.get()
+            yield event
+            if event.kind in ("done", "error"):
+                return
+
+    def cancel(self) -> None:
+        """Stop before the next decoding step."""
+        self._cancelled.set()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether somebody asked to stop."""
+        return self._cancelled.is_set()
+
+    def put(self, event: Event) -> None:
+        """Hand an event to the reader; only the engine calls this."""
+        self._events.put(event)
+
+
+class _Row:
+    """An answer while it holds a row of the cache."""
+
+    def __init__(self, answer: EngineAnswer, student: ImageTokenReasoningLLM) -> None:
+        self.answer = answer
+        self.sampler = Sampler(answer.sampling, student.silent_ids)
+        self.text = TextStream(student.tokenizer, answer.sampling.stop)
+        self.position = len(answer.prompt.ids)
+        self.token = -1
+        self.tokens = 0
+        self.first_token_at = 0.0
+        self.stopped_by: StoppedBy | None = None
+
+    def take(self, scores_V: torch.Tensor, end_ids: frozenset[int]) -> None:
+        """Draw the next token from its scores and pass its text on."""
+        self.token = self.sampler.next(scores_V)
+        if self.token in end_ids:
+            self.stopped_by = "end"
+            return
+        self.tokens += 1
+        if self.tokens == 1:
+            self.first_token_at = time.monotonic()
+        self._say(self.text.push(self.token))
+        if self.text.stopped:
+            self.stopped_by = "stop"
+        elif self.tokens >= self.answer.sampling.max_tokens:
+            self.stopped_by = "length"
+
+    def close(self, student: str, weights_hash: str) -> None:
+        """Pass on what is left, the figures, and the end."""
+        now = time.monotonic()
+        self._say(self.text.finish())
+        first = (self.first_token_at or now) - self.answer.asked_at
+        busy = max(now - (self.first_token_at or now), 1e-6)
+        stats = AnswerStats(
+            tokens=self.tokens,
+            tokens_per_s=(self.tokens - 1) / busy if self.tokens > 1 else 0.0,
+            first_token_s=first,
+            weights_hash=weights_hash,
+            student=student,
+            stopped_by=self.stopped_by or "end",
+        )
+        self.answer.put(Event("stats", stats=stats))
+        self.answer.put(Event("done"))
+
+    def _say(self, text: str) -> None:
+        if text:
+            self.answer.put(Event("token", text=text))
+
+
+class Engine:
+    """Answers for one student, several at a time, in the order in which they were asked."""
+
+    def __init__(
+        self,
+        student: ImageTokenReasoningLLM,
+        weights_hash: str,
+        *,
+        max_rows: int = 8,
+        max_waiting: int = 32,
+    ) -> None:
+        self.student = student.eval()
+        self.weights_hash = weights_hash
+        self._max_rows, self._max_waiting = max_rows, max_waiting
+        decoder = student.config.decoder
+        dtype = student.model.embed_tokens.weight.dtype
+        self._cache = KVCache(decoder, max_rows, decoder.max_position_embeddings, dtype)
+        self._wake = threading.Condition()
+        self._waiting: deque[EngineAnswer] = deque()
+        self._tasks: deque[tuple[Callable[[ImageTokenReasoningLLM], object], Future[object]]] = (
+            deque()
+        )
+        self._rows: list[_Row] = []
+        self._closed = False
+        self._thread: threading.Thread | None = None
+
+    def ask(
+        self, prompt: Prompt, sampling: SampleConfig, facts: tuple[Fact, ...] = ()
+    ) -> EngineAnswer:
+        """Queue a question; the facts are announced as ``source`` events before the answer.
+
+        Raises: EngineBusy if too many answers are waiting already.
+        """
+        answer = EngineAnswer(prompt, sampling, facts)
+        with self._wake:
+            if len(self._waiting) >= self._max_waiting:
+                raise EngineBusy(
+                    f"{len(self._waiting)} answers are waiting already; the limit is "
+                    f"{self._max_waiting}. Try again in a few seconds."
+                )
+            self._waiting.append(answer)
+            self._ensure_thread()
+            self._wake.notify()
+        return answer
+
+    def run(self, work: Callable[[ImageTokenReasoningLLM], Result]) -> Future[Result]:
+        """Do other work on the student between two decoding steps."""
+        future: Future[Result] = Future()
+        with self._wake:
+            self._tasks.append((work, future))  # type: ignore[arg-type]
+            self._ensure_thread()
+            self._wake.notify()
+        return future
+
+    def close(self) -> None:
+        """Cancel what is open and end the thread."""
+        with self._wake:
+            self._closed = True
+            self._wake.notify()
+        if self._thread is not None:
+            self._thread.join(timeout=10)
+
+    def _ensure_thread(self) -> None:
+        if self._closed:
+            raise EngineBusy("This student was just unloaded. Ask again.")
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._serve, name="engine", daemon=True)
+            self._thread.start()
+
+    # ── the engine's own thread ─────────────────────────────────────────────────────────────────
+
+    def _serve(self) -> None:
+        try:
+            while self._wait_for_work():
+                self._do_tasks()
+                self._admit()
+                self._step()
+        finally:
+            self._abandon()
+
+    def _wait_for_work(self) -> bool:
+        with self._wake:
+            while not (self._closed or self._waiting or self._tasks or self._rows):
+                self._wake.wait()
+            return not self._closed
+
+    def _do_tasks(self) -> None:
+        while self._tasks:
+            with self._wake:
+                work, future = self._tasks.popleft()
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                future.set_result(work(self.student))
+            except (RuntimeError, ValueError) as error:
+                future.set_exception(error)
+
+    def _admit(self) -> None:
+        while self._waiting and len(self._rows) < self._max_rows:
+            with self._wake:
+                answer = self._waiting.popleft()
+            for fact in answer.facts:
+                answer.put(Event("source", fact=fact))
+            row = _Row(answer, self.student)
+            if answer.cancelled:
+                row.stopped_by = "cancelled"
+                self._finish(row)
+                continue
+            self._rows.append(row)
+            scores_V = self.student.prefill(answer.prompt, self._cache, len(self._rows) - 1)
+            row.take(scores_V, self.student.end_ids)
+        self._drop_finished()
+
+    def _step(self) -> None:
+        for row in self._rows:
+            if row.answer.cancelled:
+                row.stopped_by = "cancelled"
+        self._drop_finished()
+        if not self._rows:
+            return
+        tokens = [row.token for row in self._rows]
+        positions = [row.position for row in self._rows]
+        scores_BV = self.student.step(tokens, positions, self._cache)
+        for index, row in enumerate(self._rows):
+            row.position += 1
+            row.take(scores_BV[index], self.student.end_ids)
+        self._drop_finished()
+
+    def _drop_finished(self) -> None:
+        """Close finished answers; the last row moves into each gap, so rows stay together."""
+        index = 0
+        while index < len(self._rows):
+            if self._rows[index].stopped_by is None:
+                index += 1
+                continue
+            self._finish(self._rows[index])
+            last = self._rows.pop()
+            if index < len(self._rows):
+                self._rows[index] = last
+                self._cache.move(len(self._rows), index)
+
+    def _finish(self, row: _Row) -> None:
+        row.close(self.student.card.name, self.weights_hash)
+
+    def _abandon(self) -> None:
+        """The thread ends, by ``close`` or by a fault: nobody is left waiting for ever."""
+        with self._wake:
+            answers = [*(row.answer for row in self._rows), *self._waiting]
+            tasks = list(self._tasks)
+            self._rows.clear()
+            self._waiting.clear()
+            self._tasks.clear()
+        for answer in answers:
+            answer.put(Event("error", text="The answer was broken off. Ask again."))
+        for _, future in tasks:
+            future.cancel()

@@ -1,0 +1,178 @@
+"""Which students there are, which one answers, and the engines of those that are loaded.
+
+Nothing here imports torch until a student is asked for, and then in a thread of its own, so that
+the page is up long before the weights are.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from model.bundles.bundle import bundle_info
+from model.config import SHIPPED_STUDENT
+from model.errors import BundleError, BundleNotFound, EngineBusy
+from model.records import StudentId, StudentInfo, StudentStatus
+
+if TYPE_CHECKING:
+    from model.serving.engine import Engine
+
+log = logging.getLogger(__name__)
+
+LOAD_LIMIT_S = 180.0
+SHIPPED = StudentId(SHIPPED_STUDENT)
+
+
+class EnginePool:
+    """Engines by weights, shared by all visitors; the ones used longest ago are unloaded."""
+
+    def __init__(self, most: int = 3) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._engines: OrderedDict[str, Future[Engine]] = OrderedDict()
+
+    def engine(self, path: Path, weights_hash: str) -> Future[Engine]:
+        """The engine of a bundle, loaded in the background if it is not there yet."""
+        key = f"{path}@{weights_hash}"
+        with self._lock:
+            future = self._engines.get(key)
+            if future is None or (future.done() and future.exception() is not None):
+                future = Future()
+                self._engines[key] = future
+                name = f"load-{path.name}"
+                threading.Thread(target=self._load, args=(path, future), name=name).start()
+            self._engines.move_to_end(key)
+            self._unload_oldest()
+        return future
+
+    def _load(self, path: Path, future: Future[Engine]) -> None:
+        # torch takes a second to import; this thread is the first that needs it
+        import torch
+
+        from model.model import ImageTokenReasoningLLM
+        from model.serving.engine import Engine
+
+        # one token is little work: more threads than this wait for each other, and for the page
+        torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
+        try:
+            student = ImageTokenReasoningLLM.load_from_bundle(path)
+            future.set_result(Engine(student, bundle_info(path, SHIPPED).weights_hash))
+        except (BundleError, RuntimeError) as error:
+            log.warning("could not load %s: %s", path, error)
+            future.set_exception(error)
+
+    def close(self) -> None:
+        """End the threads of all engines; the process may then end cleanly."""
+        with self._lock:
+            futures = list(self._engines.values())
+            self._engines.clear()
+        for future in futures:
+            if future.done() and future.exception() is None:
+                future.result().close()
+
+    def _unload_oldest(self) -> None:
+        while len(self._engines) > self._most:
+            _, future = self._engines.popitem(last=False)
+            future.add_done_callback(_close)
+
+
+def _close(future: Future[Engine]) -> None:
+    if future.exception() is None:
+        threading.Thread(target=future.result().close, name="unload").start()
+
+
+class Students:
+    """The students of one workspace, and which of them answers."""
+
+    def __init__(
+        self,
+        folder: Path,
+        shipped: Path,
+        pool: EnginePool,
+        current: StudentId = SHIPPED,
+        on_change: Callable[[StudentId], None] = lambda student: None,
+    ) -> None:
+        self._folder, self._shipped, self._pool = folder, shipped, pool
+        self._current = current
+        self._on_change = on_change
+
+    def path(self, student: StudentId) -> Path:
+        """The folder of a student. Raises: BundleNotFound for a name that is no plain folder."""
+        if student == SHIPPED:
+            return self._shipped
+        if Path(student).name != student or student.startswith("."):
+            raise BundleNotFound(f"“{student}” is not the name of a student.")
+        return self._folder / student
+
+    def info(self, student: StudentId) -> StudentInfo:
+        """What is known about a student. Raises: BundleError."""
+        return bundle_info(self.path(student), student)
+
+    def all(self) -> Sequence[StudentInfo]:
+        """Every readable student, the shipped one first, then the newest."""
+        found: list[StudentInfo] = []
+        names = [path.name for path in self._folder.iterdir()] if self._folder.is_dir() else []
+        for name in [SHIPPED, *names]:
+            if name.startswith("."):
+                continue
+            try:
+                found.append(self.info(StudentId(name)))
+            except BundleError as error:
+                log.warning("skipped a folder among the students: %s", error)
+        return sorted(found, key=lambda info: (info.id != SHIPPED, -info.created_at))
+
+    @property
+    def current(self) -> StudentId:
+        """The student who answers; the shipped one if the chosen one is gone."""
+        try:
+            self.info(self._current)
+        except BundleError:
+            return SHIPPED
+        return self._current
+
+    def use(self, student: StudentId) -> None:
+        """Let another student answer; it is loaded in the background."""
+        info = self.info(student)
+        self._current = student
+        self._on_change(student)
+        self._pool.engine(self.path(student), info.weights_hash)
+
+    def status(self) -> StudentStatus:
+        """Whether the current student is ready, and who it is."""
+        try:
+            info = self.info(self.current)
+        except BundleError as error:
+            return StudentStatus("failed", None, str(error))
+        future = self._pool.engine(self.path(info.id), info.weights_hash)
+        if not future.done():
+            return StudentStatus("loading", info, "The student is being loaded.")
+        fault = future.exception()
+        return StudentStatus("failed", info, str(fault)) if fault else StudentStatus("ready", info)
+
+    def engine(self, student: StudentId | None = None) -> Engine:
+        """The engine of a student, waiting until it is loaded. Raises: BundleError, EngineBusy."""
+        info = self.info(student or self.current)
+        future = self._pool.engine(self.path(info.id), info.weights_hash)
+        try:
+            return future.result(timeout=LOAD_LIMIT_S)
+        except FutureTimeout as error:
+            raise EngineBusy(
+                f"{info.name} is still not loaded after {LOAD_LIMIT_S:.0f} s. Try again."
+            ) from error
+
+    def delete(self, student: StudentId) -> None:
+        """Remove a student from disk. Raises: BundleError for the shipped or the current one."""
+        if student == SHIPPED:
+            raise BundleError("The shipped student cannot be deleted; it belongs to the app.")
+        if student == self.current:
+            raise BundleError("This student is answering now. Choose another one first.")
+        self.info(student)
+        shutil.rmtree(self.path(student))

@@ -1,0 +1,76 @@
+"""Whose workspace is whose: one for everybody, or one for each visitor with a lifetime."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import shutil
+import threading
+import time
+from pathlib import Path
+
+from model.paths import SHIPPED_BUNDLE
+from model.serving.students import EnginePool
+from model.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+LIFETIME_S = 24 * 3600.0
+"""How long a visitor's workspace is kept after it was last used."""
+
+
+class Visitors:
+    """Hands every visitor a workspace; the engines of loaded students are shared by all.
+
+    In single-user mode everybody gets the one in ``folder`` itself.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        multi_user: bool,
+        shipped: Path = SHIPPED_BUNDLE,
+        teacher_address: str | None = None,
+    ) -> None:
+        self._folder, self._multi_user, self._shipped = folder, multi_user, shipped
+        self._teacher_address = teacher_address
+        self._pool = EnginePool()
+        self._lock = threading.Lock()
+        self._workspaces: dict[str, Workspace] = {}
+        self._used_at: dict[str, float] = {}
+
+    def workspace(self, visitor: str = "") -> Workspace:
+        """The workspace of a visitor, made when they first come. The id may be any text."""
+        name = hashlib.sha256(visitor.encode()).hexdigest()[:24] if self._multi_user else ""
+        with self._lock:
+            self._used_at[name] = time.time()
+            if name not in self._workspaces:
+                self._forget_old()
+                self._workspaces[name] = Workspace(
+                    self._folder / "visitors" / name if name else self._folder,
+                    shipped=self._shipped,
+                    pool=self._pool,
+                    teacher_address=self._teacher_address if self._multi_user else None,
+                )
+            return self._workspaces[name]
+
+    def close(self) -> None:
+        """Let go of models and databases; runs go on in their own processes."""
+        self._pool.close()
+        with self._lock:
+            for workspace in self._workspaces.values():
+                workspace.close()
+
+    def _forget_old(self) -> None:
+        """Delete workspaces that nobody used for a lifetime, also those of earlier processes."""
+        folder, now = self._folder / "visitors", time.time()
+        for path in folder.iterdir() if self._multi_user and folder.is_dir() else ():
+            used_at = self._used_at.get(path.name, path.stat().st_mtime)
+            if now - used_at < LIFETIME_S:
+                continue
+            workspace = self._workspaces.pop(path.name, None)
+            if workspace is not None:
+                workspace.close()
+            shutil.rmtree(path, ignore_errors=True)
+            log.info("forgot a visitor's workspace after %.0f h", (now - used_at) / 3600)

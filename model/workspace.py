@@ -1,0 +1,390 @@
+"""The one door: what the app and the scripts may ask for. Each method checks, delegates, records.
+
+Importing this file imports no torch; the student is loaded in a thread of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shlex
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from model import paths
+from model.bundles.bundle import bundle_info
+from model.config import DistillConfig, SampleConfig, options_of
+from model.errors import InputError
+from model.jobs.jobs import Jobs
+from model.knowledge.graph_rag import retrieve, words
+from model.knowledge.pictures import Pictures, decode
+from model.knowledge.store import Store
+from model.learning import budget as budgets
+from model.microworld import everyday
+from model.microworld.language import label_of
+from model.records import (
+    ROLES,
+    Answer,
+    Budget,
+    Chat,
+    ChatId,
+    Description,
+    Evaluation,
+    ExampleTriplet,
+    Fact,
+    GraphView,
+    Metric,
+    PictureId,
+    RunId,
+    RunInfo,
+    RunSample,
+    StudentId,
+    StudentInfo,
+    StudentStatus,
+    TeacherStatus,
+    Triplet,
+    TripletDraft,
+    TripletId,
+    TripletPage,
+    Turn,
+)
+from model.serving.students import SHIPPED, EnginePool, Students
+from model.teachers.builtin import BuiltinTeacher
+from model.teachers.ollama import OllamaTeacher
+
+if TYPE_CHECKING:
+    from model.learning.examples import Lesson
+    from model.serving.engine import Engine
+
+log = logging.getLogger(__name__)
+
+SURE_ENOUGH = 0.5
+"""Below this the student's name for a picture is not used to look facts up."""
+WHAT_IS_IT = "What is this?"
+POINTS_BACK = frozenset({"it", "this", "that", "them", "these", "they"})
+
+
+def in_one_turn(turns: Sequence[Turn]) -> Turn:
+    """The last turn with what it points back to: “… if I heat it?” means the picture before.
+
+    Students learn from single questions; earlier turns would only mislead them.
+    """
+    last = turns[-1]
+    if last.pictures or not POINTS_BACK & set(words(last.text)):
+        return last
+    for earlier in reversed(turns[:-1]):
+        if earlier.pictures:
+            return replace(last, pictures=earlier.pictures[-1:])
+    return last
+
+
+class Workspace:
+    """One data directory: triplets, pictures, chats, runs and students. Fulfils ``Backend``."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        shipped: Path = paths.SHIPPED_BUNDLE,
+        pool: EnginePool | None = None,
+        teacher_address: str | None = None,
+    ) -> None:
+        """``teacher_address`` fixes the Ollama server, whatever a visitor asks for."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self._store = Store(paths.database(folder))
+        self._pictures = Pictures(paths.pictures(folder))
+        self._jobs = Jobs(self._store, folder)
+        self._teacher_address = teacher_address
+        self._students = Students(
+            paths.students(folder),
+            shipped,
+            pool or EnginePool(),
+            StudentId(self._store.setting("student") or SHIPPED),
+            lambda student: self._store.set_setting("student", student),
+        )
+        self._jobs.repair()
+        self._examples_lock = threading.Lock()
+
+    def close(self) -> None:
+        """Let go of the database; runs go on in their own processes."""
+        self._store.close()
+
+    def prepare(self) -> None:
+        """Do in the background what the first visit would wait for."""
+        self._students.status()
+        threading.Thread(target=self._ensure_examples, name="examples", daemon=True).start()
+
+    def _ensure_examples(self) -> None:
+        """Fill a new workspace with the everyday world, so that no tab is empty."""
+        with self._examples_lock:
+            if self._store.setting("examples") is None:
+                self._add_example_graph()
+
+    def _add_example_graph(self) -> None:
+
+        @cache
+        def drawn(label: str, *, action: bool = False) -> PictureId:
+            return self._pictures.add(everyday.picture(label, action=action))
+
+        drafts = [
+            TripletDraft(
+                fact.subject,
+                fact.relation,
+                fact.object,
+                drawn(fact.subject),
+                drawn(fact.relation, action=True),
+                drawn(fact.object),
+                source="example",
+            )
+            for fact in everyday.triplets()
+        ]
+        self._store.add_triplets(drafts)
+        self._store.set_setting("examples", "added")
+
+    # ── pictures ────────────────────────────────────────────────────────────────────────────────
+
+    def add_picture(self, source: Path | Image.Image) -> PictureId:
+        """Check, turn upright, flatten and store a picture. Raises: InputError."""
+        return self._pictures.add(source)
+
+    def picture_path(self, picture: PictureId) -> Path:
+        """The stored PNG of a picture. Raises: InputError if there is none."""
+        return self._pictures.path(picture)
+
+    def thumbnail(self, picture: PictureId, size_px: int = 64) -> str:
+        """The picture as a small ``data:`` URI."""
+        return self._pictures.thumbnail(picture, size_px)
+
+    # ── triplets and the graph ──────────────────────────────────────────────────────────────────
+
+    def examples(self) -> Sequence[ExampleTriplet]:
+        """The ready-made triplets of ``assets/examples``."""
+        return list(self._examples())
+
+    @lru_cache(maxsize=1)  # noqa: B019 - a workspace lives as long as its process
+    def _examples(self) -> tuple[ExampleTriplet, ...]:
+        folder = paths.ASSETS / "examples"
+        rows = json.loads((folder / "triplets.json").read_text(encoding="utf-8"))
+        found = []
+        for row in rows:
+            what, action, result = (self._pictures.add(folder / row[role]) for role in ROLES)
+            words = (row["subject"], row["relation"], row["object"])
+            draft = TripletDraft(*words, what, action, result, source="example")
+            found.append(ExampleTriplet(row["name"], draft))
+        return tuple(found)
+
+    def add_triplet(self, draft: TripletDraft) -> Triplet:
+        """Store a triplet. Raises: InputError."""
+        return self._store.add_triplet(draft)
+
+    def edit_triplet(self, triplet: TripletId, draft: TripletDraft, version: int) -> Triplet:
+        """Replace a triplet that is still at ``version``. Raises: StaleEditError, InputError."""
+        return self._store.edit_triplet(triplet, draft, version)
+
+    def delete_triplet(self, triplet: TripletId) -> None:
+        """Remove a triplet; ``undo`` brings it back."""
+        self._store.delete_triplet(triplet)
+
+    def undo(self) -> str:
+        """Take the last edit back. Raises: GraphError if there is none."""
+        return self._store.undo()
+
+    def redo(self) -> str:
+        """Make the edit again that was taken back. Raises: GraphError if there is none."""
+        return self._store.redo()
+
+    def triplet(self, triplet: TripletId) -> Triplet:
+        """One triplet. Raises: GraphError if it is gone."""
+        return self._store.triplet(triplet)
+
+    def triplets(
+        self, query: str = "", *, limit: int = 50, offset: int = 0, order: str = "newest"
+    ) -> TripletPage:
+        """Triplets whose words contain ``query``."""
+        self._ensure_examples()
+        return self._store.triplets(query, limit=limit, offset=offset, order=order)
+
+    def graph(self, focus: str = "", *, hops: int = 2, limit: int = 300) -> GraphView:
+        """The nodes around a label, at most ``limit``."""
+        self._ensure_examples()
+        return self._store.graph(focus, hops=hops, limit=limit)
+
+    # ── the student ─────────────────────────────────────────────────────────────────────────────
+
+    def student(self) -> StudentStatus:
+        """Which student answers, and whether it is ready; starts to load it."""
+        return self._students.status()
+
+    def students(self) -> Sequence[StudentInfo]:
+        """Every student of this workspace, the shipped one first."""
+        return self._students.all()
+
+    def use_student(self, student: StudentId) -> None:
+        """Let another student answer. Raises: BundleError."""
+        self._students.use(student)
+
+    def delete_student(self, student: StudentId) -> None:
+        """Remove a student from disk. Raises: BundleError."""
+        self._students.delete(student)
+
+    def describe(self, picture: PictureId) -> Description:
+        """What the student sees in a picture, and how sure it is."""
+        image = decode(self._pictures.path(picture))
+        engine = self._students.engine()
+        sentence, sure = engine.run(lambda s: s.describe(image, WHAT_IS_IT)).result()
+        return Description(label_of(sentence), sentence, sure)
+
+    def answer(
+        self, turns: Sequence[Turn], settings: SampleConfig, student: StudentId | None = None
+    ) -> Answer:
+        """Answer the last turn. Raises: InputError, EngineBusy, BundleError."""
+        if not turns or turns[-1].role != "user":
+            raise InputError("There is no question to answer. Type one first.")
+        # the student is in memory from here on, so its network may be imported
+        from model.network.image_tokenizer import Message
+
+        engine, turn = self._students.engine(student), in_one_turn(turns)
+        facts = self._facts(turn, engine) if settings.use_graph else ()
+        message = Message("user", turn.text, len(turn.pictures), turn.roles)
+        images = [decode(self._pictures.path(picture)) for picture in turn.pictures]
+        lines = [fact.line for fact in facts]
+        prompt = engine.student.prompt([message], images, lines, room=settings.max_tokens)
+        return engine.ask(prompt, settings, facts)
+
+    def _facts(self, turn: Turn, engine: Engine) -> tuple[Fact, ...]:
+        """The facts that a question leans on; pictures count under the names they have."""
+        self._ensure_examples()
+        labels = [label for picture in turn.pictures if (label := self._name(picture, engine))]
+        return tuple(retrieve(self._store, turn.text, labels))
+
+    def _name(self, picture: PictureId, engine: Engine) -> str:
+        node = self._store.node_by_picture(picture)
+        if node is not None:
+            return node.label
+        image = decode(self._pictures.path(picture))
+        sentence, sure = engine.run(lambda s: s.describe(image, WHAT_IS_IT)).result()
+        return label_of(sentence) if sure >= SURE_ENOUGH else ""
+
+    def evaluate(self, student: StudentId, questions: int = 50) -> Evaluation:
+        """Measure a student on fresh micro-world questions; the same ones for every student.
+
+        Its answers share the engine's batch with everybody else's.
+        """
+        # torch again: only whoever measures pays for it
+        from model.learning.evaluation import SAMPLING, ask, evaluate, mean_loss
+
+        info, engine = self._students.info(student), self._students.engine(student)
+
+        def answer(lesson: Lesson) -> str:
+            events = engine.ask(ask(engine.student, lesson), SAMPLING).events()
+            return "".join(event.text for event in events if event.kind == "token")
+
+        def loss(lessons: Sequence[Lesson]) -> float:
+            return engine.run(lambda s: mean_loss(s, lessons)).result()
+
+        tokenizer = engine.student.tokenizer
+        measured = evaluate(
+            "validation", questions, answer, loss, lambda text: len(tokenizer.encode(text))
+        )
+        return Evaluation(
+            student,
+            info.weights_hash,
+            questions,
+            measured.exact,
+            measured.loss,
+            measured.tokens_per_s,
+        )
+
+    # ── chats ───────────────────────────────────────────────────────────────────────────────────
+
+    def latest_chat(self) -> Chat:
+        """The conversation that was written to last, or a new one."""
+        return self._store.latest_chat()
+
+    def new_chat(self) -> Chat:
+        """An empty conversation."""
+        return self._store.new_chat()
+
+    def save_chat(self, chat: ChatId, turns: Sequence[Turn]) -> None:
+        """Keep a conversation as it is now."""
+        self._store.save_chat(chat, turns)
+
+    # ── teachers and runs ───────────────────────────────────────────────────────────────────────
+
+    def teacher_status(self, teacher: str, address: str = "") -> TeacherStatus:
+        """Whether a teacher can be reached, and its models."""
+        if teacher == "builtin":
+            return BuiltinTeacher().status()
+        return OllamaTeacher(address=self._address(address)).status()
+
+    def _address(self, wished: str) -> str:
+        if self._teacher_address is not None:
+            return self._teacher_address
+        return wished.strip() or paths.ollama_host()
+
+    def _settled(self, config: DistillConfig) -> DistillConfig:
+        address = self._address(config.address) if config.teacher == "ollama" else ""
+        return replace(config, address=address)
+
+    def budget(self, config: DistillConfig) -> Budget:
+        """Cost and prospects of a run before it starts. Raises: BundleError."""
+        base = self._students.info(StudentId(config.student)) if config.base == "continue" else None
+        speeds = [run.tokens_per_s for run in self._store.runs() if run.tokens_per_s]
+        return budgets.estimate(config, base, speeds[0] if speeds else None)
+
+    def start_run(self, config: DistillConfig) -> RunId:
+        """Queue a run and start it if none is under way. Raises: ConfigError, BundleError."""
+        config = self._settled(config)
+        if config.base == "continue":
+            bundle_info(self._students.path(StudentId(config.student)), StudentId(config.student))
+        run = self._store.create_run(config, config.title)
+        self._jobs.start(run.id)
+        return run.id
+
+    def pause_run(self, run: RunId) -> None:
+        """Let a run wait at its next step. Raises: RunError."""
+        self._jobs.pause(run)
+
+    def resume_run(self, run: RunId) -> None:
+        """Go on with a run that waits. Raises: RunError."""
+        self._jobs.resume(run)
+
+    def stop_run(self, run: RunId, *, keep: bool) -> None:
+        """End a run early, with or without a student. Raises: RunError."""
+        self._jobs.stop(run, keep=keep)
+
+    def delete_run(self, run: RunId) -> None:
+        """Remove a run and its curves; its student stays. Raises: RunError."""
+        self._jobs.delete(run)
+
+    def runs(self) -> Sequence[RunInfo]:
+        """All runs, newest first."""
+        return self._jobs.runs()
+
+    def run(self, run: RunId) -> RunInfo:
+        """One run. Raises: RunError."""
+        return self._jobs.run(run)
+
+    def metrics(self, run: RunId, points: int = 500) -> Sequence[Metric]:
+        """The curves of a run, thinned."""
+        return self._store.metrics(run, points)
+
+    def samples(self, run: RunId, last: int = 8) -> Sequence[RunSample]:
+        """What teacher and student said, newest first."""
+        return self._store.samples(run, last)
+
+    def run_log(self, run: RunId) -> str:
+        """The last lines that the worker wrote."""
+        return self._jobs.log(run)
+
+    def command(self, config: DistillConfig) -> str:
+        """The shell command that does the same as *Start*."""
+        words = ["python", "-m", "model.scripts.create_pretrained_model"]
+        return shlex.join([*words, *options_of(self._settled(config))])

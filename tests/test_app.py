@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import socket
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import app
+from model.model import ImageTokenReasoningLLM
+from model.records import TripletDraft
+from model.visitors import LIFETIME_S, Visitors
+from webapp.visitor_cookie import COOKIE, VisitorCookie
+
+
+def test_every_option_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        app.parse_options(["--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    for option in ("host", "port", "workspace", "student", "auth", "multi-user", "no-browser"):
+        assert f"--{option}" in text
+
+
+def test_the_environment_gives_the_defaults_and_the_command_line_wins(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, value in (
+        ("ITR_HOST", "127.0.0.5"),
+        ("ITR_PORT", "9001"),
+        ("ITR_WORKSPACE", str(tmp_path)),
+        ("ITR_AUTH", "me:secret"),
+        ("ITR_MULTI_USER", "yes"),
+        ("ITR_BROWSER", "0"),
+    ):
+        monkeypatch.setenv(name, value)
+    options = app.parse_options([])
+    assert (options.host, options.port, options.workspace) == ("127.0.0.5", 9001, tmp_path)
+    assert options.auth == "me:secret"
+    assert options.multi_user
+    assert not options.browser
+    assert app.parse_options(["--port", "9002", "--no-multi-user"]).port == 9002
+    assert not app.parse_options(["--no-multi-user"]).multi_user
+
+
+def test_a_space_is_for_many_users_and_opens_no_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPACE_ID", "somebody/something")
+    options = app.parse_options([])
+    assert options.multi_user
+    assert options.host == "0.0.0.0"
+    assert not options.browser
+
+
+def test_a_password_without_a_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        app.parse_options(["--auth", "secret"])
+    assert "USER:PASSWORD" in capsys.readouterr().err
+
+
+def test_a_port_in_use_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        monkeypatch.setattr(app, "FIRST_PORT", port)
+        monkeypatch.setattr(app, "LAST_PORT", port + 50)
+        assert port < app.free_port("127.0.0.1", 0) <= port + 50
+        monkeypatch.setattr(app, "LAST_PORT", port)
+        with pytest.raises(SystemExit, match="choose one with --port"):
+            app.free_port("127.0.0.1", 0)
+    assert app.free_port("127.0.0.1", 8123) == 8123
+
+
+def _headers(path: str, cookie: str = "", *, framed: bool = False) -> dict[bytes, bytes]:
+    sent: list[dict[str, Any]] = []
+
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    headers = [(b"cookie", cookie.encode())] if cookie else []
+    scope = {"type": "http", "path": path, "headers": headers}
+    # nothing in it waits, so one step runs it to its end, whatever loop the browser tests left open
+    with suppress(StopIteration):
+        VisitorCookie(inner, framed=framed)(scope, None, send).send(None)
+    return dict(sent[0]["headers"])
+
+
+def test_a_new_visitor_gets_a_name_that_cannot_be_guessed() -> None:
+    first, second = _headers("/")[b"set-cookie"], _headers("/")[b"set-cookie"]
+    assert first != second
+    assert b"HttpOnly" in first
+    assert b"SameSite=Lax" in first
+    assert b"Secure" in _headers("/", framed=True)[b"set-cookie"]
+
+
+def test_a_known_visitor_keeps_the_name_and_files_set_none() -> None:
+    assert not _headers("/", f"{COOKIE}=abc; other=1")
+    assert not _headers("/gradio_api/file=x")
+    assert _headers("/", "other=1")
+
+
+@pytest.fixture
+def shipped(tiny_student: ImageTokenReasoningLLM, tmp_path: Path) -> Path:
+    tiny_student.save(tmp_path / "student")
+    return tmp_path / "student"
+
+
+def test_visitors_do_not_see_each_other(shipped: Path, tmp_path: Path) -> None:
+    visitors = Visitors(tmp_path / "all", multi_user=True, shipped=shipped)
+    ann, ben = visitors.workspace("ann"), visitors.workspace("ben/../../ann")
+    ann.add_triplet(TripletDraft("key", "polish", "mirror"))
+    assert visitors.workspace("ann") is ann
+    assert ben.triplets("polish").total == 0
+    assert ann.triplets("polish").total == 1
+    assert ben.folder.parent == ann.folder.parent == tmp_path / "all" / "visitors"
+
+
+def test_one_user_has_one_workspace_whoever_asks(shipped: Path, tmp_path: Path) -> None:
+    visitors = Visitors(tmp_path / "mine", multi_user=False, shipped=shipped)
+    assert visitors.workspace("ann") is visitors.workspace("ben")
+    assert visitors.workspace().folder == tmp_path / "mine"
+
+
+def test_a_workspace_unused_for_a_lifetime_is_forgotten(
+    shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitors = Visitors(tmp_path / "all", multi_user=True, shipped=shipped)
+    old = visitors.workspace("ann").folder
+    now = time.time()
+    monkeypatch.setattr("model.visitors.time.time", lambda: now + LIFETIME_S + 1)
+    new = visitors.workspace("ben").folder
+    assert new.is_dir()
+    assert not old.exists()

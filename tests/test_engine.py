@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from model.config import SampleConfig
+from model.errors import EngineBusy
+from model.model import ImageTokenReasoningLLM, Prompt
+from model.network.image_tokenizer import Message
+from model.records import Event, Fact, TripletId
+from model.serving.engine import Engine, EngineAnswer
+from tests.small import picture
+
+LIMIT_S = 30.0
+
+
+@pytest.fixture
+def engine(tiny_student: ImageTokenReasoningLLM) -> Iterator[Engine]:
+    engine = Engine(tiny_student, "abcdef123456", max_rows=4, max_waiting=6)
+    yield engine
+    engine.close()
+
+
+def _prompt(student: ImageTokenReasoningLLM, text: str, colour: str | None = None) -> Prompt:
+    images = [picture(colour)] if colour else []
+    return student.prompt([Message("user", text, len(images))], images, room=100)
+
+
+def _text(answer: EngineAnswer) -> str:
+    return "".join(event.text for event in answer.events() if event.kind == "token")
+
+
+def _long(student: ImageTokenReasoningLLM) -> SampleConfig:
+    """Settings under which a random student talks on and on."""
+    return SampleConfig(max_tokens=120, temperature=1.5, seed=3)
+
+
+def test_answers_in_a_batch_equal_single_answers(
+    engine: Engine, tiny_student: ImageTokenReasoningLLM
+) -> None:
+    asked = [
+        (_prompt(tiny_student, f"question {n} " * (n + 1), colour), SampleConfig(max_tokens=12 + n))
+        for n, colour in enumerate(["red", None, "blue", "white", None, "green"])
+    ]
+    answers = [engine.ask(prompt, sampling) for prompt, sampling in asked]
+    together = [_text(answer) for answer in answers]
+    alone = ["".join(tiny_student.pieces(prompt, sampling)) for prompt, sampling in asked]
+    assert together == alone
+    assert any(together)
+
+
+def test_an_answer_ends_with_its_figures_and_done(
+    engine: Engine, tiny_student: ImageTokenReasoningLLM
+) -> None:
+    fact = Fact(TripletId(1), "egg", "heat", "fried egg", 1.0)
+    answer = engine.ask(_prompt(tiny_student, "egg?"), SampleConfig(max_tokens=9), (fact,))
+    events: list[Event] = list(answer.events())
+    assert events[0].kind == "source"
+    assert events[0].fact == fact
+    assert [event.kind for event in events[-2:]] == ["stats", "done"]
+    stats = events[-2].stats
+    assert stats is not None
+    assert stats.weights_hash == "abcdef123456"
+    assert stats.tokens <= 9
+    assert stats.stopped_by in ("end", "length")
+
+
+def test_a_cancelled_answer_ends_and_leaves_its_row_to_others(
+    engine: Engine, tiny_student: ImageTokenReasoningLLM
+) -> None:
+    long = _long(tiny_student)
+    first = engine.ask(_prompt(tiny_student, "one"), long)
+    events = first.events()
+    assert next(events).kind == "token"
+    first.cancel()
+    rest = list(events)
+    assert rest[-2].stats is not None
+    assert rest[-2].stats.stopped_by == "cancelled"
+    assert rest[-2].stats.tokens < 120
+    assert _text(engine.ask(_prompt(tiny_student, "two"), SampleConfig(max_tokens=5))) is not None
+
+
+def test_an_answer_cancelled_while_it_waits_never_starts(
+    engine: Engine, tiny_student: ImageTokenReasoningLLM
+) -> None:
+    hold = threading.Event()
+    engine.run(lambda student: hold.wait(LIMIT_S))
+    waiting = engine.ask(_prompt(tiny_student, "never"), _long(tiny_student))
+    waiting.cancel()
+    hold.set()
+    events = list(waiting.events())
+    assert [event.kind for event in events] == ["stats", "done"]
+    assert events[0].stats is not None
+    assert events[0].stats.tokens == 0
+
+
+def test_too_many_waiting_answers_are_refused_with_the_number(
+    engine: Engine, tiny_student: ImageTokenReasoningLLM
+) -> None:
+    hold = threading.Event()
+    engine.run(lambda student: hold.wait(LIMIT_S))
+    prompt = _prompt(tiny_student, "busy?")
+    answers = [engine.ask(prompt, SampleConfig(max_tokens=2)) for _ in range(6)]
+    with pytest.raises(EngineBusy, match="6 answers are waiting already"):
+        engine.ask(prompt, SampleConfig(max_tokens=2))
+    hold.set()
+    assert all(list(answer.events())[-1].kind == "done" for answer in answers)
+
+
+def test_other_work_is_done_between_steps_on_the_same_thread(
+    engine: Engine, tiny_student: ImageTokenReasoningLLM
+) -> None:
+    answer = engine.ask(_prompt(tiny_student, "meanwhile"), _long(tiny_student))
+    name = engine.run(lambda student: threading.current_thread().name).result(LIMIT_S)
+    assert name == "engine"
+    assert list(answer.events())[-1].kind == "done"
+
+
+def test_work_that_fails_fails_for_its_caller_only(
+    engine: Engine, tiny_student: ImageTokenReasoningLLM
+) -> None:
+    future = engine.run(lambda student: torch.zeros(2) @ torch.zeros(3))
+    with pytest.raises(RuntimeError):
+        future.result(LIMIT_S)
+    answer = engine.ask(_prompt(tiny_student, "still here?"), SampleConfig(max_tokens=3))
+    assert list(answer.events())[-1].kind == "done"
+
+
+def test_closing_leaves_nobody_waiting(tiny_student: ImageTokenReasoningLLM) -> None:
+    engine = Engine(tiny_student, "hash", max_rows=1)
+    answers = [engine.ask(_prompt(tiny_student, f"{n}"), _long(tiny_student)) for n in range(3)]
+    next(answers[0].events())
+    engine.close()
+    assert all(list(answer.events())[-1].kind in ("done", "error") for answer in answers)
+    with pytest.raises(EngineBusy):
+        engine.ask(_prompt(tiny_student, "late"), SampleConfig())
+
+
+def test_a_stop_string_ends_the_answer(
+    engine: Engine, tiny_student: ImageTokenReasoningLLM
+) -> None:
+    prompt = _prompt(tiny_student, "stop?")
+    whole = _text(engine.ask(prompt, SampleConfig(max_tokens=40)))
+    word = whole[len(whole) // 2 :][:3]
+    cut = _text(engine.ask(prompt, SampleConfig(max_tokens=40, stop=(word,))))
+    assert cut == whole[: whole.index(word)]

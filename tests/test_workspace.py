@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from model.config import SHIPPED_STUDENT, DistillConfig, SampleConfig
+from model.errors import BundleError, ConfigError, InputError, ReasonerError
+from model.model import ImageTokenReasoningLLM
+from model.records import ROLES, PictureId, StudentId, TripletDraft, Turn
+from model.workspace import Workspace, in_one_turn
+from tests.small import picture
+
+LIMIT_S = 60.0
+SHORT = SampleConfig(max_tokens=6)
+
+
+@pytest.fixture(scope="module")
+def shipped(tiny_student: ImageTokenReasoningLLM, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("shipped") / "student"
+    tiny_student.save(path)
+    return path
+
+
+@pytest.fixture
+def workspace(shipped: Path, tmp_path: Path) -> Iterator[Workspace]:
+    workspace = Workspace(tmp_path / "workspace", shipped=shipped)
+    yield workspace
+    workspace.close()
+
+
+def _ready(workspace: Workspace) -> None:
+    deadline = time.monotonic() + LIMIT_S
+    while workspace.student().state == "loading":
+        assert time.monotonic() < deadline
+    assert workspace.student().state == "ready", workspace.student().message
+
+
+def _text(workspace: Workspace, *turns: Turn) -> str:
+    events = workspace.answer(turns, SHORT).events()
+    return "".join(event.text for event in events if event.kind == "token")
+
+
+def test_a_new_workspace_holds_the_example_graph(workspace: Workspace) -> None:
+    deadline = time.monotonic() + LIMIT_S
+    while workspace.triplets().total == 0:
+        assert time.monotonic() < deadline
+    found = workspace.triplets("fried egg").items[0]
+    assert found.source == "example"
+    assert all(picture is not None for picture in found.pictures)
+    assert workspace.graph("egg", hops=1).nodes
+
+
+def test_examples_come_with_three_pictures_each(workspace: Workspace) -> None:
+    examples = workspace.examples()
+    assert len(examples) >= 12
+    for example in examples:
+        pictures = (
+            example.draft.subject_picture,
+            example.draft.relation_picture,
+            example.draft.object_picture,
+        )
+        assert len(pictures) == len(ROLES)
+        assert all(picture and workspace.picture_path(picture).is_file() for picture in pictures)
+
+
+def test_the_student_describes_and_answers(workspace: Workspace) -> None:
+    _ready(workspace)
+    red = workspace.add_picture(picture("red"))
+    description = workspace.describe(red)
+    assert description.sentence
+    assert 0 < description.confidence < 1
+    events = list(workspace.answer([Turn("user", "What is this?", (red,))], SHORT).events())
+    assert events[-1].kind == "done"
+    assert events[-2].stats is not None
+    info = workspace.student().info
+    assert info is not None
+    assert events[-2].stats.weights_hash == info.weights_hash
+
+
+def test_an_answer_names_the_facts_that_it_was_given(workspace: Workspace) -> None:
+    saved = workspace.add_triplet(TripletDraft("lamp", "polish", "mirror"))
+    turn = Turn("user", "What happens if I polish a lamp?")
+    events = list(workspace.answer([turn], SHORT).events())
+    assert [e.fact.triplet for e in events if e.fact] == [saved.id]
+    without = replace(SHORT, use_graph=False)
+    assert not any(event.fact for event in workspace.answer([turn], without).events())
+
+
+def test_a_saved_picture_goes_by_its_label(workspace: Workspace) -> None:
+    red = workspace.add_picture(picture("red"))
+    workspace.add_triplet(TripletDraft("gizmo", "polish", "mirror", subject_picture=red))
+    events = workspace.answer([Turn("user", "What if I polish it?", (red,))], SHORT).events()
+    assert [event.fact.subject for event in events if event.fact] == ["gizmo"]
+
+
+def test_it_means_the_last_picture_that_was_shown() -> None:
+    first, second = PictureId("a"), PictureId("b")
+    turns = [
+        Turn("user", "What happened here?", (first, second), ("what", "result")),
+        Turn("assistant", "It was heated."),
+        Turn("user", "What happens if I cut it?"),
+    ]
+    assert in_one_turn(turns) == Turn("user", "What happens if I cut it?", (second,))
+    assert in_one_turn([*turns[:2], Turn("user", "Who are you?")]).pictures == ()
+    assert in_one_turn(turns[:1]) == turns[0]
+
+
+def test_no_question_no_answer(workspace: Workspace) -> None:
+    with pytest.raises(InputError, match="no question"):
+        workspace.answer([], SHORT)
+
+
+def test_both_students_are_measured_on_the_same_questions(workspace: Workspace) -> None:
+    first = workspace.evaluate(StudentId(SHIPPED_STUDENT), 4)
+    again = workspace.evaluate(StudentId(SHIPPED_STUDENT), 4)
+    assert first.loss == again.loss
+    assert first.exact == again.exact == 0
+    assert first.questions == 4
+
+
+def test_students_are_listed_chosen_and_deleted(
+    workspace: Workspace, tiny_student: ImageTokenReasoningLLM, shipped: Path
+) -> None:
+    mine = StudentId("mine-1")
+    tiny_student.save(workspace.folder / "students" / mine)
+    (workspace.folder / "students" / "broken").mkdir()
+    assert [info.id for info in workspace.students()] == [SHIPPED_STUDENT, mine]
+    workspace.use_student(mine)
+    _ready(workspace)
+    assert workspace.student().info == workspace.students()[1]
+    with pytest.raises(BundleError, match="answering now"):
+        workspace.delete_student(mine)
+    again = Workspace(workspace.folder, shipped=shipped)
+    assert again.student().info == workspace.students()[1], "the choice survives a restart"
+    again.close()
+    workspace.use_student(StudentId(SHIPPED_STUDENT))
+    workspace.delete_student(mine)
+    assert len(workspace.students()) == 1
+    with pytest.raises(BundleError, match="belongs to the app"):
+        workspace.delete_student(StudentId(SHIPPED_STUDENT))
+
+
+@pytest.mark.parametrize("name", ["../outside", "/etc", ".hidden", "nobody"])
+def test_a_student_is_a_folder_of_the_workspace_and_nothing_else(
+    workspace: Workspace, name: str
+) -> None:
+    with pytest.raises(BundleError):
+        workspace.use_student(StudentId(name))
+    with pytest.raises(ReasonerError):
+        workspace.delete_student(StudentId(name))
+    with pytest.raises(BundleError):
+        workspace.start_run(DistillConfig(student=name))
+
+
+def test_a_broken_shipped_student_is_told_in_words(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "workspace", shipped=tmp_path / "nothing")
+    status = workspace.student()
+    assert status.state == "failed"
+    assert "config.json is missing" in status.message
+    workspace.close()
+
+
+def test_an_operators_teacher_cannot_be_changed_by_a_visitor(shipped: Path, tmp_path: Path) -> None:
+    workspace = Workspace(
+        tmp_path / "workspace", shipped=shipped, teacher_address="http://127.0.0.1:9"
+    )
+    status = workspace.teacher_status("ollama", "http://127.0.0.1:1")
+    assert not status.reachable
+    assert "127.0.0.1:9" in status.message
+    config = DistillConfig(
+        teacher="ollama",
+        teacher_model="x",
+        prompt_source="topic",
+        topic="t",
+        address="http://127.0.0.1:1",
+    )
+    assert "127.0.0.1:9" in workspace.command(config)
+    workspace.close()
+
+
+def test_the_command_names_what_differs_from_the_defaults(workspace: Workspace) -> None:
+    config = DistillConfig(prompts=77, prompt_source="own", own_prompts=("a b", "c"))
+    command = workspace.command(config)
+    assert command.startswith("python -m model.scripts.create_pretrained_model ")
+    assert "--prompts 77" in command
+    assert "--own-prompts 'a b' --own-prompts c" in command
+    assert "--steps" not in command
+
+
+def test_a_budget_is_said_before_the_start(workspace: Workspace) -> None:
+    scratch = workspace.budget(DistillConfig(base="tiny", prompts=500))
+    assert scratch.wanted_tokens > 50 * scratch.answer_tokens
+    assert "not facts" in scratch.advice
+    often = workspace.budget(DistillConfig(prompts=4, steps=100))
+    assert any("400 times" in words for words in often.warnings)
+    seldom = workspace.budget(DistillConfig(prompts=1000, steps=10))
+    assert any("63 steps" in words for words in seldom.warnings)
+
+
+def test_contradictions_are_refused_before_anything_starts() -> None:
+    with pytest.raises(ConfigError, match="No teacher model"):
+        DistillConfig(teacher="ollama", prompt_source="topic", topic="x")
+    with pytest.raises(ConfigError, match="0 prompts"):
+        DistillConfig(prompt_source="own")
+    with pytest.raises(ConfigError, match="topic is empty"):
+        DistillConfig(prompt_source="topic", topic=" ")
+    with pytest.raises(ConfigError, match="steps is 0; the smallest allowed value is 1"):
+        DistillConfig(steps=0)
+    with pytest.raises(ConfigError, match="choose one of: continue, tiny, small"):
+        DistillConfig(base="huge")  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""The page: tabs that talk to one Backend and know nothing of the model behind it."""

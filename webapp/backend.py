@@ -1,0 +1,164 @@
+"""Everything that the tabs may ask for, on one page. ``app.py`` hands in who fulfils it.
+
+Every method may raise a ``ReasonerError``: its text is meant for the person and is shown by the
+one boundary in ``webapp/widgets.py``. Nothing here blocks longer than a moment, but for
+``describe`` and ``evaluate`` (seconds) and ``teacher_status`` (its time limit).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import gradio as gr
+from PIL import Image
+
+from model.config import DistillConfig, SampleConfig
+from model.records import (
+    Answer,
+    Budget,
+    Chat,
+    ChatId,
+    Description,
+    Evaluation,
+    ExampleTriplet,
+    GraphView,
+    Metric,
+    PictureId,
+    RunId,
+    RunInfo,
+    RunSample,
+    StudentId,
+    StudentInfo,
+    StudentStatus,
+    TeacherStatus,
+    Triplet,
+    TripletDraft,
+    TripletId,
+    TripletPage,
+    Turn,
+)
+
+
+class Backend(Protocol):
+    """One visitor's workspace, as the page sees it."""
+
+    # pictures
+    def add_picture(self, source: Path | Image.Image) -> PictureId:
+        """Check, turn upright, flatten and store a picture; the same picture has the same id."""
+        ...
+
+    def picture_path(self, picture: PictureId) -> Path:
+        """The stored PNG of a picture."""
+        ...
+
+    def thumbnail(self, picture: PictureId, size_px: int = 64) -> str:
+        """The picture as a small ``data:`` URI, for tables and the graph."""
+        ...
+
+    # triplets and the graph
+    def examples(self) -> Sequence[ExampleTriplet]: ...
+
+    def add_triplet(self, draft: TripletDraft) -> Triplet: ...
+
+    def edit_triplet(self, triplet: TripletId, draft: TripletDraft, version: int) -> Triplet:
+        """Replace a triplet. Raises StaleEditError if its version is no longer ``version``."""
+        ...
+
+    def triplet(self, triplet: TripletId) -> Triplet:
+        """One triplet as it is now. Raises GraphError if it is no longer in the graph."""
+        ...
+
+    def delete_triplet(self, triplet: TripletId) -> None: ...
+
+    def undo(self) -> str:
+        """Take the last edit of the graph back; says in words what was undone."""
+        ...
+
+    def redo(self) -> str: ...
+
+    def triplets(
+        self, query: str = "", *, limit: int = 50, offset: int = 0, order: str = "newest"
+    ) -> TripletPage:
+        """Triplets whose words contain ``query``; ``order`` is newest, oldest or name."""
+        ...
+
+    def graph(self, focus: str = "", *, hops: int = 2, limit: int = 300) -> GraphView:
+        """The nodes around a label (all, if empty), at most ``limit`` of them."""
+        ...
+
+    # the student
+    def student(self) -> StudentStatus: ...
+
+    def students(self) -> Sequence[StudentInfo]: ...
+
+    def use_student(self, student: StudentId) -> None:
+        """Load a student in the background; ``student()`` tells when it is ready."""
+        ...
+
+    def delete_student(self, student: StudentId) -> None: ...
+
+    def describe(self, picture: PictureId) -> Description: ...
+
+    def answer(
+        self, turns: Sequence[Turn], settings: SampleConfig, student: StudentId | None = None
+    ) -> Answer:
+        """Answer the last turn; at once, in a batch with everybody else's."""
+        ...
+
+    def evaluate(self, student: StudentId, questions: int = 50) -> Evaluation: ...
+
+    # chats
+    def latest_chat(self) -> Chat:
+        """The conversation that was written to last, or a new empty one."""
+        ...
+
+    def new_chat(self) -> Chat: ...
+
+    def save_chat(self, chat: ChatId, turns: Sequence[Turn]) -> None: ...
+
+    # teachers and runs
+    def teacher_status(self, teacher: str, address: str = "") -> TeacherStatus:
+        """Ask a teacher (``builtin`` or ``ollama``) for its models; never raises, at most 3 s."""
+        ...
+
+    def budget(self, config: DistillConfig) -> Budget: ...
+
+    def start_run(self, config: DistillConfig) -> RunId: ...
+
+    def pause_run(self, run: RunId) -> None: ...
+
+    def resume_run(self, run: RunId) -> None: ...
+
+    def stop_run(self, run: RunId, *, keep: bool) -> None:
+        """End a run early: with a student from what was learned, or without."""
+        ...
+
+    def delete_run(self, run: RunId) -> None: ...
+
+    def runs(self) -> Sequence[RunInfo]:
+        """All runs, newest first."""
+        ...
+
+    def run(self, run: RunId) -> RunInfo: ...
+
+    def metrics(self, run: RunId, points: int = 500) -> Sequence[Metric]:
+        """The curves of a run, thinned to at most ``points`` points per series."""
+        ...
+
+    def samples(self, run: RunId, last: int = 8) -> Sequence[RunSample]:
+        """What teacher and student said to the same prompts, newest first."""
+        ...
+
+    def run_log(self, run: RunId) -> str:
+        """The last lines that the worker wrote."""
+        ...
+
+    def command(self, config: DistillConfig) -> str:
+        """The shell command that does the same as *Start*."""
+        ...
+
+
+Door = Callable[[gr.Request], Backend]
+"""Finds the backend of the visitor who sent a request; in single-user mode always the same."""

@@ -1,0 +1,249 @@
+"""Turns, events and facts as what the chat shows: plain values, no Gradio.
+
+Words that a person or a model wrote are escaped here wherever they go into markup.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from html import escape
+
+from model.errors import InputError
+from model.records import AnswerStats, Event, ExampleTriplet, Fact, PictureId, Role, Turn
+from webapp.formatting import question_about
+
+YIELD_EVERY_S = 0.09
+"""Shortest time between two redraws of a streamed answer; a redraw costs about as much."""
+
+PICTURE_PX = 224
+"""Width of a sent picture in the conversation, in twice the pixels that it takes on the page."""
+
+ROLE_MARKS: dict[Role, str] = {"what": "●", "action": "▲", "result": "■"}
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An answer as far as it has come."""
+
+    text: str = ""
+    facts: tuple[Fact, ...] = ()
+    stats: AnswerStats | None = None
+    error: str = ""
+
+    def turn(self) -> Turn:
+        """The answer as a turn of the conversation."""
+        return Turn("assistant", self.text, facts=self.facts, stats=self.stats)
+
+
+def fold(events: Iterable[Event]) -> Iterator[Draft]:
+    """The answer after every event. Ends with the events."""
+    draft = Draft()
+    for event in events:
+        if event.kind == "token":
+            draft = replace(draft, text=draft.text + event.text)
+        elif event.kind == "source" and event.fact is not None:
+            draft = replace(draft, facts=(*draft.facts, event.fact))
+        elif event.kind == "stats":
+            draft = replace(draft, stats=event.stats)
+        elif event.kind == "error":
+            draft = replace(draft, error=event.text or "The answer broke off. Ask again.")
+        yield draft
+
+
+def paced(
+    drafts: Iterable[Draft],
+    every_s: float = YIELD_EVERY_S,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[Draft]:
+    """At most one draft in ``every_s`` seconds, but always the last one."""
+    shown: Draft | None = None
+    latest: Draft | None = None
+    shown_at = float("-inf")
+    for latest in drafts:
+        now = clock()
+        if now - shown_at >= every_s:
+            shown, shown_at = latest, now
+            yield latest
+    if latest is not None and latest is not shown:
+        yield latest
+
+
+def stats_line(stats: AnswerStats) -> str:
+    """Speed and weights of an answer: ``412 tok/s · first word 90 ms · a1b2c3 · name``."""
+    parts = [
+        f"{stats.tokens_per_s:,.0f} tok/s",
+        f"first word {milliseconds(stats.first_token_s)}",
+        stats.weights_hash[:6],
+        stats.student,
+    ]
+    if stats.stopped_by == "cancelled":
+        parts.append("stopped")
+    elif stats.stopped_by == "length":
+        parts.append("cut at the longest length")
+    return " · ".join(part for part in parts if part)
+
+
+def plain(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    return "".join(f"\\{letter}" if letter in "\\`*_<>[]#|" else letter for letter in text)
+
+
+def milliseconds(seconds: float) -> str:
+    """A short time for people: ``90 ms`` or ``2.4 s``."""
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+Thumbnail = Callable[[PictureId, int], str]
+"""A stored picture as a small ``data:`` URI, so many pixels wide at most."""
+
+
+@dataclass(frozen=True)
+class Markup:
+    """Trusted HTML in a message, unlike plain text, which is Markdown and is sanitised."""
+
+    html: str
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message of the conversation: blocks of Markdown text and markup, top to bottom.
+
+    A question is one block of markup, its words escaped; an answer is Markdown.
+    """
+
+    role: str
+    blocks: tuple[str | Markup, ...]
+
+
+def messages(turns: Sequence[Turn], thumbnail: Thumbnail) -> list[Message]:
+    """The conversation as it is shown: message *n* is turn *n*."""
+    return [
+        _question(turn, number, thumbnail) if turn.role == "user" else _answer(turn)
+        for number, turn in enumerate(turns)
+    ]
+
+
+def _question(turn: Turn, number: int, thumbnail: Thumbnail) -> Message:
+    pictures = _pictures(turn, thumbnail) if turn.pictures else ""
+    text = f'<p class="itr-asked">{escape(turn.text)}</p>' if turn.text else ""
+    edit = (
+        f'<button type="button" class="itr-edit" data-edit="{number}" '
+        'title="Edit this question" aria-label="Edit this question">✎</button>'
+    )
+    return Message("user", (Markup(f'{pictures}<div class="itr-question">{text}{edit}</div>'),))
+
+
+def _answer(turn: Turn) -> Message:
+    blocks = [turn.text] if turn.text else []
+    if turn.stats is not None:
+        blocks.append(plain(stats_line(turn.stats)))
+    return Message("assistant", tuple(blocks) or ("",))
+
+
+def _pictures(turn: Turn, thumbnail: Thumbnail) -> str:
+    """The pictures of a turn in a row, with the shapes of their roles if they have some."""
+    named = len(turn.roles) == len(turn.pictures)
+    shown = []
+    for number, picture in enumerate(turn.pictures):
+        words = turn.roles[number] if named else f"picture {number + 1}"
+        caption = role_mark(turn.roles[number]) if named else ""
+        try:
+            face = f'<img src="{escape(thumbnail(picture, PICTURE_PX))}" alt="{escape(words)}">'
+        except InputError as exc:
+            face = f'<span class="itr-error">{escape(str(exc))}</span>'
+        shown.append(f'<span class="itr-sent">{face}{caption}</span>')
+    return f'<div class="itr-pictures">{"".join(shown)}</div>'
+
+
+def note(text: str, kind: str = "muted") -> Message:
+    """A line of the app itself in the conversation; ``kind`` is muted or error."""
+    role = ' role="alert"' if kind == "error" else ""
+    words = f'<p class="itr-note itr-{kind}"{role}>{escape(text)}</p>'
+    return Message("assistant", (Markup(words),))
+
+
+def role_mark(role: Role) -> str:
+    """A role's shape and name in its colour."""
+    return f'<span class="itr-role-{role}">{ROLE_MARKS[role]} {role}</span>'
+
+
+def facts_html(facts: Sequence[Fact]) -> str:
+    """The facts that an answer leaned on, heaviest first; says so if there are none."""
+    if not facts:
+        return (
+            '<p class="itr-muted">Facts from the graph that an answer uses appear here, '
+            "heaviest first.</p>"
+        )
+    rows = "".join(
+        f'<li class="itr-fact" data-triplet="{int(fact.triplet)}">'
+        f'<span class="itr-fact-words">'
+        f'<span class="itr-role-what">{escape(fact.subject)}</span> '
+        f'<span class="itr-role-action">—{escape(fact.relation)}→</span> '
+        f'<span class="itr-role-result">{escape(fact.object)}</span></span>'
+        f'<span class="itr-num">{weight(fact.weight)}</span>'
+        f'<progress class="itr-meter" max="1" value="{fact.weight:.3f}" '
+        f'aria-label="weight"></progress></li>'
+        for fact in sorted(facts, key=lambda fact: -fact.weight)
+    )
+    return f'<ol class="itr-facts">{rows}</ol>'
+
+
+def weight(value: float) -> str:
+    """A weight between 0 and 1 in two digits, without the zero: ``.71``."""
+    return f"{value:.2f}".removeprefix("0")
+
+
+@dataclass(frozen=True)
+class ExampleQuestion:
+    """A first question that a newcomer can ask with one click."""
+
+    text: str
+    pictures: tuple[PictureId, ...] = ()
+    roles: tuple[Role, ...] = ()
+
+
+def example_questions(examples: Sequence[ExampleTriplet]) -> list[ExampleQuestion]:
+    """Up to six questions about ready-made triplets, with and without pictures."""
+    questions: list[ExampleQuestion] = []
+    for number, example in enumerate(examples[:6]):
+        draft = example.draft
+        what, action, made = (
+            draft.subject_picture,
+            draft.relation_picture,
+            draft.object_picture,
+        )
+        kind = number % 3
+        if kind == 0 and what and action and made:
+            roles: tuple[Role, ...] = ("what", "action", "result")
+            questions.append(ExampleQuestion("What happened here?", (what, action, made), roles))
+        elif kind == 1 and what:
+            text = question_about(draft.subject, draft.relation, shown=True)
+            questions.append(ExampleQuestion(text, (what,)))
+        elif kind == 2 and made:
+            questions.append(ExampleQuestion("What is this?", (made,)))
+    return questions
+
+
+def examples_html(questions: Sequence[ExampleQuestion], thumbnail: Thumbnail) -> str:
+    """The empty conversation: what it is for, and the example questions as buttons."""
+    buttons = "".join(
+        f'<button type="button" class="itr-example" data-example="{number}">'
+        f'<span class="itr-example-pictures">{_thumbnails(question, thumbnail)}</span>'
+        f"<span>{escape(question.text)}</span></button>"
+        for number, question in enumerate(questions)
+    )
+    return (
+        '<div class="itr-chat-empty"><h2>Ask about what you see</h2>'
+        "<p>Show the student one or more pictures, or ask in words. "
+        "Its answer names the facts of the graph that it used.</p>"
+        f'<div class="itr-examples-grid">{buttons}</div></div>'
+    )
+
+
+def _thumbnails(question: ExampleQuestion, thumbnail: Thumbnail) -> str:
+    return "".join(
+        f'<img src="{escape(thumbnail(picture, 72))}" alt="" width="36" height="36">'
+        for picture in question.pictures
+    )

@@ -1,0 +1,192 @@
+"""An answer on its way into the conversation, as frames of the Chat tab."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import gradio as gr
+
+from model.config import SampleConfig
+from model.errors import BundleError, ReasonerError
+from model.records import Chat, Fact, Turn
+from webapp.backend import Backend
+from webapp.chat_format import (
+    Draft,
+    Markup,
+    Message,
+    example_questions,
+    examples_html,
+    facts_html,
+    fold,
+    messages,
+    note,
+    paced,
+)
+from webapp.open_answers import OpenAnswers
+
+LOADING_POLL_S = 0.25
+NOT_EDITING = -1
+_HTML_PROPS = gr.HTML(render=False, js_on_load=None).get_config()
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One state of the tab; a field left out stays as it is on the page."""
+
+    log: Any = None
+    chat: Any = None
+    token: Any = None
+    composer: Any = None
+    roles: Any = None
+    why: Any = None
+    examples: Any = None
+    editing: Any = None
+    banner: Any = None
+
+    def outputs(self) -> tuple[Any, ...]:
+        """The fields in the order of the outputs."""
+        fields = (self.log, self.chat, self.token, self.composer, self.roles, self.why)
+        more = (self.examples, self.editing, self.banner)
+        return tuple(gr.skip() if value is None else value for value in (*fields, *more))
+
+
+def stream(
+    backend: Backend,
+    answers: OpenAnswers,
+    chat: Chat,
+    settings: SampleConfig,
+    *,
+    sent: bool = False,
+) -> Iterator[tuple[Any, ...]]:
+    """Answer the last turn of ``chat``: frames while it comes, and always the final one.
+
+    However this ends (stop, closed page, error), the answer is cancelled and what was said is
+    kept. ``sent``: the question came from the composer, which is emptied.
+    """
+    asked = messages(chat.turns, backend.thumbnail)
+    draft = Draft()
+    with answers.work() as token:
+        yield _first_frame(asked, chat, token, sent)
+        try:
+            backend.save_chat(chat.id, chat.turns)
+            for words in _until_ready(backend, lambda: answers.is_stopped(token)):
+                yield Frame(log=log_value([*asked, note(words)])).outputs()
+            answer = backend.answer(chat.turns, settings)
+            answers.attach(token, answer)
+            for draft in paced(fold(answer.events())):
+                yield _draft_frame(asked, draft)
+        except ReasonerError as exc:
+            draft = replace(draft, error=str(exc))
+        finally:
+            if draft.text:
+                chat = Chat(chat.id, (*chat.turns, draft.turn()))
+                backend.save_chat(chat.id, chat.turns)
+        yield _last_frame(backend, chat, draft)
+
+
+def _first_frame(asked: list[Message], chat: Chat, token: str, sent: bool) -> tuple[Any, ...]:
+    busy: dict[str, Any] = {"submit_btn": False, "stop_btn": True}
+    if sent:
+        busy["value"] = {"text": "", "files": []}
+    return Frame(
+        log=visible([*asked, note("thinking…")]),
+        chat=chat,
+        token=token,
+        composer=gr.update(**busy),
+        roles=() if sent else None,
+        why=facts_html(()),
+        examples=gr.update(visible=False),
+        editing=NOT_EDITING,
+        banner=gr.update(visible=False),
+    ).outputs()
+
+
+def _draft_frame(asked: list[Message], draft: Draft) -> tuple[Any, ...]:
+    said = messages((draft.turn(),), _no_picture) if draft.text else [note("thinking…")]
+    return Frame(log=log_value([*asked, *said]), why=facts_html(draft.facts)).outputs()
+
+
+def _last_frame(backend: Backend, chat: Chat, draft: Draft) -> tuple[Any, ...]:
+    shown = messages(chat.turns, backend.thumbnail)
+    if draft.error:
+        shown.append(note(draft.error, "error"))
+    elif not draft.text:
+        stopped = draft.stats is None or draft.stats.stopped_by == "cancelled"
+        words = "Stopped before the first word." if stopped else "The student said nothing."
+        shown.append(note(words))
+    return Frame(
+        log=log_value(shown),
+        chat=chat,
+        composer=gr.update(submit_btn=True, stop_btn=False),
+        why=facts_html(draft.facts),
+    ).outputs()
+
+
+def whole(backend: Backend, chat: Chat) -> tuple[Any, ...]:
+    """The frame of a conversation at rest: its turns, or the example questions."""
+    shown = messages(chat.turns, backend.thumbnail)
+    if chat.turns and chat.turns[-1].role == "user":
+        shown.append(note("This question has no answer yet. Ask it again with ↻."))
+    first = ""
+    if not chat.turns:
+        first = examples_html(example_questions(backend.examples()), backend.thumbnail)
+    return Frame(
+        log=gr.update(value=log_value(shown), visible=bool(chat.turns)),
+        chat=chat,
+        token="",
+        composer=gr.update(submit_btn=True, stop_btn=False),
+        why=facts_html(last_facts(chat.turns)),
+        examples=gr.update(value=first, visible=not chat.turns),
+        editing=NOT_EDITING,
+        banner=gr.update(visible=False),
+    ).outputs()
+
+
+def _until_ready(backend: Backend, stopped: Callable[[], bool]) -> Iterator[str]:
+    """Words to show while the student loads. Raises BundleError if it cannot be loaded."""
+    while (status := backend.student()).state == "loading":
+        if stopped():
+            return
+        yield status.message or "Loading the student…"
+        time.sleep(LOADING_POLL_S)
+    if status.state == "failed":
+        raise BundleError(
+            status.message or "The student could not be loaded. Choose another one in the header."
+        )
+
+
+def visible(shown: Sequence[Message]) -> Any:
+    """An update that shows the log with these messages."""
+    return gr.update(value=log_value(shown), visible=True)
+
+
+def log_value(shown: Sequence[Message]) -> list[dict[str, Any]]:
+    """The messages in the form that ``gr.Chatbot`` takes."""
+    return [
+        {"role": message.role, "content": [_block(block) for block in message.blocks]}
+        for message in shown
+    ]
+
+
+def _block(block: str | Markup) -> Any:
+    if isinstance(block, str):
+        return block
+    return {
+        "type": "component",
+        "component": "html",
+        "value": block.html,
+        "constructor_args": {},
+        "props": {**_HTML_PROPS, "value": block.html},
+    }
+
+
+def last_facts(turns: Sequence[Turn]) -> Sequence[Fact]:
+    """The facts of the conversation's last answer."""
+    return turns[-1].facts if turns and turns[-1].role == "assistant" else ()
+
+
+def _no_picture(picture: Any, size_px: int) -> str:
+    raise AssertionError("a student's answer holds no pictures")

@@ -1,0 +1,381 @@
+"""Distill: choose a teacher, prompts, a student and a budget; start, and watch the loss fall."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from model.config import DistillConfig
+from model.errors import ReasonerError
+from webapp.backend import Backend, Door
+from webapp.config_form import draw_knobs
+from webapp.distill_form import ADVANCED, form_config
+from webapp.formatting import error_html, muted_html, student_words
+from webapp.prompt_file import read_prompts
+from webapp.run_format import budget_html, model_label, teacher_html
+from webapp.run_panel import RunPanel, draw_panel, on_started, wire_panel
+from webapp.widgets import QUIET, Wire, bind, knob_widget
+
+_SHOW_RUN = """() => {
+    const run = document.querySelector('#distill-run');
+    if (window.innerWidth <= 720 && run) run.scrollIntoView({block: 'center'});
+}"""
+
+TEACHERS = [("Built-in micro-world", "builtin"), ("Ollama server", "ollama")]
+SOURCES = [("Micro-world", "microworld"), ("A topic", "topic"), ("My own prompts", "own")]
+BASES = [
+    ("Continue with a student", "continue"),
+    ("Tiny, from scratch", "tiny"),
+    ("Small, from scratch", "small"),
+]
+
+
+@dataclass(frozen=True)
+class DistillTab:
+    """What other tabs may reach: the selected run, and the two ways on from it."""
+
+    selected: gr.State
+    chat_with: gr.Button
+    compare_with: gr.Button
+    reload: Wire
+
+
+@dataclass(frozen=True)
+class _Teacher:
+    kind: gr.Radio
+    server: gr.Column
+    address: gr.Textbox | gr.State
+    check: gr.Button
+    status: gr.HTML
+    model: gr.Dropdown
+
+
+@dataclass(frozen=True)
+class _Prompts:
+    source: gr.Radio
+    topic: gr.Textbox
+    own: gr.Textbox
+    upload: gr.UploadButton
+    number: gr.Number
+
+
+@dataclass(frozen=True)
+class _Student:
+    base: gr.Radio
+    student: gr.Dropdown
+    name: gr.Textbox
+
+
+@dataclass(frozen=True)
+class _Budget:
+    steps: gr.Number
+    words: gr.HTML
+    advanced: list[Any]
+    command: gr.Code
+    start: gr.Button
+    error: gr.HTML
+
+
+def build(door: Door, *, multi_user: bool = False) -> DistillTab:
+    """Draw the tab inside the current one, and wire it.
+
+    ``multi_user``: teachers' addresses come from the operator, so there is no field for one.
+    """
+    with gr.Row(elem_classes="itr-distill", equal_height=False):
+        with gr.Column(scale=1, min_width=320):
+            teacher = _draw_teacher(multi_user)
+            prompts = _draw_prompts()
+            student = _draw_student()
+            budget = _draw_budget()
+        with gr.Column(scale=1, min_width=320):
+            panel = draw_panel()
+    _wire_teacher(door, teacher, prompts)
+    _wire_prompts(door, prompts)
+    reload = _wire_student(door, student)
+    _wire_budget(door, teacher, prompts, student, budget, panel)
+    wire_panel(door, panel)
+    return DistillTab(panel.selected, panel.chat_with, panel.compare_with, reload)
+
+
+# ── drawing ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _step(number: int, title: str) -> None:
+    gr.HTML(f'<h3 class="itr-step"><span class="itr-step-number">{number}</span> {title}</h3>')
+
+
+def _draw_teacher(multi_user: bool) -> _Teacher:
+    with gr.Column(elem_classes=["itr-panel", "itr-form"]):
+        _step(1, "Teacher")
+        kind = gr.Radio(TEACHERS, value="builtin", show_label=False, elem_id="distill-teacher")
+        with gr.Column(visible=False, elem_classes="itr-server") as server:
+            address = _draw_address(multi_user)
+            check = gr.Button("Check connection", size="sm", elem_id="distill-check")
+            status = gr.HTML(elem_id="distill-teacher-status", elem_classes="itr-optional")
+            model = gr.Dropdown(
+                choices=[], label="Model", allow_custom_value=True, elem_id="distill-model"
+            )
+    return _Teacher(kind, server, address, check, status, model)
+
+
+def _draw_address(multi_user: bool) -> gr.Textbox | gr.State:
+    # Other clients than the page can set a hidden text box, but not a state.
+    if multi_user:
+        return gr.State("")
+    return gr.Textbox(
+        label="Address",
+        placeholder="http://127.0.0.1:11434",
+        info="Empty means OLLAMA_HOST, else this computer.",
+        elem_id="distill-address",
+    )
+
+
+def _draw_prompts() -> _Prompts:
+    with gr.Column(elem_classes=["itr-panel", "itr-form"]):
+        _step(2, "Prompts")
+        source = gr.Radio(SOURCES, value="microworld", show_label=False, elem_id="distill-source")
+        topic = gr.Textbox(
+            label="Topic",
+            placeholder="bread baking",
+            visible=False,
+            elem_id="distill-topic",
+        )
+        own = gr.Textbox(
+            label="Prompts, one per line",
+            lines=5,
+            max_lines=12,
+            visible=False,
+            elem_id="distill-own",
+        )
+        upload = gr.UploadButton(
+            "Add from a .txt or .csv file",
+            file_types=[".txt", ".csv"],
+            size="sm",
+            visible=False,
+            elem_id="distill-upload",
+        )
+        (number,) = draw_knobs(DistillConfig, ("prompts",), "distill")
+    return _Prompts(source, topic, own, upload, number)
+
+
+def _draw_student() -> _Student:
+    with gr.Column(elem_classes=["itr-panel", "itr-form"]):
+        _step(3, "Student")
+        base = gr.Radio(BASES, value="continue", show_label=False, elem_id="distill-base")
+        student = gr.Dropdown(choices=[], label="Student", elem_id="distill-student")
+        name = gr.Textbox(
+            label="Name of the new student",
+            placeholder="made from the topic",
+            max_length=80,
+            elem_id="distill-name",
+        )
+    return _Student(base, student, name)
+
+
+def _draw_budget() -> _Budget:
+    with gr.Column(elem_classes=["itr-panel", "itr-form"]):
+        _step(4, "Budget")
+        steps = knob_widget(DistillConfig, "steps", label="Steps", elem_id="distill-steps")
+        words = gr.HTML(elem_id="distill-budget")
+        with gr.Accordion("Advanced", open=False):
+            advanced = draw_knobs(DistillConfig, ADVANCED, "distill")
+        with gr.Accordion("The command that does this", open=False):
+            command = gr.Code(
+                language="shell", show_label=False, interactive=False, elem_id="distill-command"
+            )
+        error = gr.HTML(elem_id="distill-error", elem_classes="itr-optional")
+        start = gr.Button("Start", variant="primary", elem_id="distill-start")
+    return _Budget(steps, words, advanced, command, start, error)
+
+
+# ── wiring ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _wire_teacher(door: Door, teacher: _Teacher, prompts: _Prompts) -> None:
+    found = [teacher.status, teacher.model]
+    teacher.kind.change(
+        bind(door, on_teacher),
+        [teacher.kind, prompts.source],
+        [teacher.server, prompts.source],
+        **QUIET,
+    ).then(bind(door, on_check), [teacher.kind, teacher.address], found, **QUIET)
+    typed = [teacher.address.submit] if isinstance(teacher.address, gr.Textbox) else []
+    gr.on(
+        [teacher.check.click, *typed],
+        bind(door, on_check),
+        [teacher.kind, teacher.address],
+        found,
+        api_name="check_teacher",
+        show_progress="minimal",
+    )
+
+
+def _wire_prompts(door: Door, prompts: _Prompts) -> None:
+    prompts.source.change(
+        bind(door, on_source),
+        [prompts.source],
+        [prompts.topic, prompts.own, prompts.upload, prompts.number],
+        **QUIET,
+    )
+    prompts.upload.upload(
+        bind(door, on_upload), [prompts.upload, prompts.own], [prompts.own], **QUIET
+    )
+
+
+def _wire_student(door: Door, student: _Student) -> Wire:
+    listed = [student.student]
+    student.base.change(bind(door, on_base), [student.base], listed, **QUIET)
+    gr.on(None, bind(door, on_students), None, listed, **QUIET)
+    return Wire(bind(door, on_students, polled=True), listed, listed)
+
+
+def _wire_budget(
+    door: Door,
+    teacher: _Teacher,
+    prompts: _Prompts,
+    student: _Student,
+    budget: _Budget,
+    panel: RunPanel,
+) -> None:
+    form: list[Any] = [
+        teacher.kind,
+        teacher.address,
+        teacher.model,
+        prompts.source,
+        prompts.topic,
+        prompts.number,
+        student.base,
+        student.student,
+        student.name,
+        budget.steps,
+        *budget.advanced,
+        prompts.own,
+    ]
+    gr.on(
+        [widget.change for widget in form],
+        bind(door, on_form),
+        form,
+        [budget.words, budget.command, budget.error],
+        trigger_mode="always_last",
+        **QUIET,
+    )
+    gr.on(None, bind(door, on_first_form), None, [budget.words, budget.command], **QUIET)
+    started = budget.start.click(
+        bind(door, on_start),
+        form,
+        [panel.selected, budget.error],
+        api_name="start_run",
+        show_progress="minimal",
+    )
+    started.success(bind(door, on_started), panel.inputs, panel.outputs, **QUIET)
+    started.success(None, js=_SHOW_RUN, **QUIET)
+
+
+# ── handlers ────────────────────────────────────────────────────────────────────────────────────
+
+
+def on_teacher(backend: Backend, teacher: str, source: str) -> tuple[Any, Any]:
+    """Show the server's fields for Ollama, and offer the prompts that this teacher can answer.
+
+    Inputs: teacher, prompt source
+    Outputs: server group, prompt source
+    """
+    if teacher == "ollama":
+        value = "topic" if source == "microworld" else source
+        choices = [choice for choice in SOURCES if choice[1] != "microworld"]
+        return gr.update(visible=True), gr.update(choices=choices, value=value)
+    return gr.update(visible=False), gr.update(choices=SOURCES)
+
+
+def on_check(backend: Backend, teacher: str, address: str) -> tuple[str, Any]:
+    """Ask the teacher for its models and say in words what came back.
+
+    Inputs: teacher, address
+    Outputs: status, model list
+    """
+    status = backend.teacher_status(teacher, (address or "").strip())
+    usable = [model for model in status.models if model.can_chat]
+    choices = [(model_label(model), model.name) for model in usable]
+    first = usable[0].name if usable and teacher == "ollama" else ""
+    return teacher_html(status), gr.update(choices=choices, value=first)
+
+
+def on_source(backend: Backend, source: str) -> tuple[Any, Any, Any, Any]:
+    """Show the fields of one source of prompts.
+
+    Inputs: prompt source
+    Outputs: topic, own prompts, upload, number of prompts
+    """
+    own = gr.update(visible=source == "own")
+    return gr.update(visible=source == "topic"), own, own, gr.update(visible=source != "own")
+
+
+def on_upload(backend: Backend, file: str | None, text: str) -> str:
+    """Add the prompts of a text file (one per line) or a table (first column).
+
+    Inputs: file, own prompts
+    Outputs: own prompts
+    """
+    if not file:
+        return text
+    lines = [line for line in (text or "").splitlines() if line.strip()]
+    return "\n".join([*lines, *read_prompts(Path(file))])
+
+
+def on_base(backend: Backend, base: str) -> Any:
+    """Offer the list of students only to continue with one.
+
+    Inputs: base
+    Outputs: student
+    """
+    return gr.update(visible=base == "continue")
+
+
+def on_students(backend: Backend, chosen: str | None = None) -> Any:
+    """Refresh the list of students to continue with.
+
+    Inputs: student
+    Outputs: student
+    """
+    students = backend.students()
+    known = [info.id for info in students]
+    current = backend.student().info
+    value = chosen if chosen in known else (current.id if current else next(iter(known), None))
+    return gr.update(choices=[(student_words(info), info.id) for info in students], value=value)
+
+
+def on_form(backend: Backend, *form: Any) -> tuple[Any, Any, str]:
+    """What the run would cost and bring, or what is still missing.
+
+    Inputs: the form
+    Outputs: budget, command, error
+    """
+    try:
+        config = form_config(form)
+        return budget_html(backend.budget(config)), backend.command(config), ""
+    except ReasonerError as exc:
+        return muted_html(str(exc)), "", ""
+
+
+def on_first_form(backend: Backend) -> tuple[str, str]:
+    """The budget of the settings that the page starts with.
+
+    Outputs: budget, command
+    """
+    config = DistillConfig()
+    return budget_html(backend.budget(config)), backend.command(config)
+
+
+def on_start(backend: Backend, *form: Any) -> tuple[Any, str]:
+    """Start the run that the form describes.
+
+    Inputs: the form
+    Outputs: selected run, error
+    """
+    try:
+        return backend.start_run(form_config(form)), ""
+    except ReasonerError as exc:
+        return gr.skip(), error_html(str(exc))
