@@ -87,8 +87,8 @@ class DecoderConfig:
 
     vocab_size: int = 2048
     hidden_size: int = 256
-    intermediate_size: int = 768
-    num_hidden_layers: int = 4
+    intermediate_size: int = 416
+    num_hidden_layers: int = 6
     num_attention_heads: int = 8
     num_key_value_heads: int = 4
     max_position_embeddings: int = 1024
@@ -143,11 +143,17 @@ class VisionConfig:
 
 @dataclass(frozen=True)
 class StudentConfig:
-    """A whole student: decoder, vision tower, and the name of the preset they came from."""
+    """A whole student: decoder, vision tower, and the name of the preset they came from.
+
+    With ``picture_heads`` it can say how familiar a picture looks and imagine a result's picture.
+    One that ``thinks`` has learned to write short steps before an answer.
+    """
 
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
     vision: VisionConfig = field(default_factory=VisionConfig)
     preset: str = "tiny"
+    picture_heads: bool = True
+    thinks: bool = False
 
 
 PRESETS: dict[str, StudentConfig] = {
@@ -183,9 +189,12 @@ class SampleConfig:
     repetition_penalty: float = knob(
         1.0, "above 1 makes words that were already said less likely", min=1.0, max=2.0
     )
-    max_tokens: int = knob(96, "longest answer", min=1, max=512, unit="tokens")
+    max_tokens: int = knob(
+        192, "longest answer, its thought included", min=1, max=512, unit="tokens"
+    )
     seed: int = knob(0, "same seed, same answer", min=0, max=2**31 - 1)
     use_graph: bool = knob(True, "look facts up in the graph and give them to the student")
+    think: bool = knob(True, "think in short steps before the answer; slower, more often right")
     stop: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -208,6 +217,9 @@ class TrainConfig:
     max_grad_norm: float = knob(1.0, "longest gradient that is followed", min=0.01, max=100.0)
     seed: int = knob(0, "same seed, same run", min=0, max=2**31 - 1)
     validate_every: int = knob(20, "steps between two validations", min=1, max=100_000)
+    optimizer: Literal["adamw", "muon"] = knob(
+        "adamw", "how gradients become steps", choices=("adamw", "muon")
+    )
     checkpoint_every_s: float = knob(15.0, "time between checkpoints", min=0.0, max=3600, unit="s")
 
     def __post_init__(self) -> None:

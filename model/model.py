@@ -22,12 +22,16 @@ from model.bundles.bundle import Card, read_bundle, write_bundle
 from model.config import PRESETS, SampleConfig, StudentConfig
 from model.errors import InputError
 from model.network.image_tokenizer import Message, layout, splice, to_pixels
+from model.network.picture_heads import PictureHeads
 from model.network.text_generation import Decoder, KVCache, Sampler
 from model.network.text_tokenizer import (
+    END_THINK,
     EOS,
     IM_END,
     IMAGE,
+    RESULT,
     SPECIAL_TOKENS,
+    THINK,
     TextStream,
     TextTokenizer,
 )
@@ -39,10 +43,14 @@ DESCRIPTION_TOKENS = 32
 
 @dataclass(frozen=True)
 class Prompt:
-    """A question ready for the network: token ids with image slots, and the pictures' pixels."""
+    """A question ready for the network: token ids with image slots, and the pictures' pixels.
+
+    When it is to be answered by ``thinking`` first, the ids end with ``<think>``.
+    """
 
     ids: tuple[int, ...]
     pixels_NCHW: Tensor
+    thinking: bool = False
 
 
 class ImageTokenReasoningLLM(nn.Module):
@@ -61,9 +69,15 @@ class ImageTokenReasoningLLM(nn.Module):
         self.model = Decoder(config.decoder)
         self.vision_tower = VisionTower(config.vision)
         self.projector = Projector(config.vision.hidden_size, config.decoder.hidden_size)
+        self.picture_heads = (
+            PictureHeads(config.decoder.hidden_size, config.vision.embedding_size)
+            if config.picture_heads
+            else None
+        )
         self.image_id = tokenizer.id(IMAGE)
         self.end_ids = frozenset({tokenizer.id(EOS), tokenizer.id(IM_END)})
-        self.silent_ids = sorted({tokenizer.id(token) for token in SPECIAL_TOKENS} - self.end_ids)
+        self.end_of_thought = tokenizer.id(END_THINK)
+        self._special_ids = {tokenizer.id(token) for token in SPECIAL_TOKENS}
 
     # ── making, saving, loading ─────────────────────────────────────────────────────────────────
 
@@ -155,6 +169,30 @@ class ImageTokenReasoningLLM(nn.Module):
         pixels_NCHW = to_pixels(images, self.config.vision.image_size)
         return self.vision_tower.embed(self.vision_tower(pixels_NCHW))
 
+    @torch.inference_mode()
+    def familiarity(self, images: Sequence[Image.Image]) -> list[float]:
+        """How much each picture looks like what the student was taught, from 0 to 1.
+
+        1 for every picture if the student never learned to tell.
+        """
+        if self.picture_heads is None or not images:
+            return [1.0] * len(images)
+        scores_N = self.picture_heads.familiarity(self.picture_embeddings(images))
+        return [float(score) for score in scores_N.sigmoid()]
+
+    @torch.inference_mode()
+    def imagine(self, prompt: Prompt) -> Tensor:
+        """The embedding of the picture that would come of what the prompt asks. Returns (E).
+
+        Raises: InputError if the student never learned to imagine results.
+        """
+        if self.picture_heads is None:
+            raise InputError("This student cannot imagine pictures; use the shipped one.")
+        ids_BS = torch.tensor([(*prompt.ids, self.tokenizer.id(RESULT))])
+        images = self.encode(prompt.pixels_NCHW) if len(prompt.pixels_NCHW) else self._no_images()
+        hidden_BSD = self.model(self.embed(ids_BS, images))
+        return self.picture_heads.result(hidden_BSD[0, -1])
+
     # ── prompts and answers ─────────────────────────────────────────────────────────────────────
 
     def prompt(
@@ -164,12 +202,15 @@ class ImageTokenReasoningLLM(nn.Module):
         facts: Sequence[str] = (),
         *,
         room: int = 1,
+        think: bool = False,
     ) -> Prompt:
         """Lay out a conversation with its pictures and fact lines, leaving ``room`` for an answer.
 
-        The oldest turns are left out when it is too long.
+        The oldest turns are left out when it is too long. With ``think`` the answer begins with
+        a thought, if the student has learned to think.
         Raises: InputError if the last turn alone does not fit.
         """
+        opening = [self.tokenizer.id(THINK)] if think and self.config.thinks else []
         limit = self.config.decoder.max_position_embeddings - room
         patches = self.config.vision.num_patches
         system = [Message("system", "\n".join([FACTS_HEADER, *facts]))] if facts else []
@@ -177,11 +218,11 @@ class ImageTokenReasoningLLM(nn.Module):
             kept = messages[start:]
             if kept[0].speaker != "user" and len(kept) > 1:
                 continue
-            ids = layout(self.tokenizer, [*system, *kept], patches)
+            ids = layout(self.tokenizer, [*system, *kept], patches) + opening
             if len(ids) <= limit:
                 shown = images[len(images) - sum(m.pictures for m in kept) :]
                 pixels = to_pixels(shown, self.config.vision.image_size)
-                return Prompt(tuple(ids), pixels)
+                return Prompt(tuple(ids), pixels, bool(opening))
         raise InputError(
             f"The question is {len(ids)} tokens long with its pictures and facts; the student "
             f"reads at most {limit}. Shorten it or send fewer pictures."
@@ -233,29 +274,44 @@ class ImageTokenReasoningLLM(nn.Module):
         message = Message("user", prompt, len(pictures), roles)
         facts = [" | ".join(fact) for fact in graph or ()]
         sampling = SampleConfig(**settings)
-        ready = self.prompt([message], pictures, facts, room=sampling.max_tokens)
+        room = sampling.max_tokens
+        ready = self.prompt([message], pictures, facts, room=room, think=sampling.think)
         pieces = self.pieces(ready, sampling)
         return pieces if stream else "".join(pieces)
 
     def pieces(self, prompt: Prompt, sampling: SampleConfig) -> Iterator[str]:
-        """Answer a laid-out prompt piece by piece; the plain road that the engine is tested by."""
-        text = TextStream(self.tokenizer, sampling.stop)
+        """Answer a laid-out prompt piece by piece; the plain road that the engine is tested by.
+
+        A thought before the answer is not part of it; see ``reason``.
+        """
+        return (piece for thought, piece in self.reason(prompt, sampling) if not thought)
+
+    def reason(self, prompt: Prompt, sampling: SampleConfig) -> Iterator[tuple[bool, str]]:
+        """Answer a laid-out prompt piece by piece, each with whether it belongs to the thought."""
+        text = TextStream(self.tokenizer, sampling.stop, thinking=prompt.thinking)
         for index, _ in self.tokens(prompt, sampling):
             if index not in self.end_ids:
-                yield text.push(index)
+                yield text.thinking, text.push(index)
             if text.stopped:
                 break
-        yield text.finish()
+        yield text.thinking, text.finish()
+
+    def banned_ids(self, *, thinking: bool) -> list[int]:
+        """Tokens that may not be drawn: special ones, but for the end of what is being written."""
+        allowed = {self.end_of_thought} if thinking else self.end_ids
+        return sorted(self._special_ids - allowed)
 
     def tokens(self, prompt: Prompt, sampling: SampleConfig) -> Iterator[tuple[int, float]]:
         """Draw an answer token by token, its end included; each with its log-probability."""
         length = len(prompt.ids) + sampling.max_tokens
         cache = KVCache(self.config.decoder, 1, length, self.model.embed_tokens.weight.dtype)
-        sampler = Sampler(sampling, self.silent_ids)
+        sampler = Sampler(sampling, self.banned_ids(thinking=prompt.thinking))
         scores_V = self.prefill(prompt, cache, row=0)
         for position in range(len(prompt.ids), length):
             index = sampler.next(scores_V)
             yield index, float(scores_V.log_softmax(-1)[index])
+            if index == self.end_of_thought:
+                sampler.ban(self.banned_ids(thinking=False))
             if index in self.end_ids or position == length - 1:
                 return
             scores_V = self.step([index], [position], cache)[0]

@@ -195,9 +195,12 @@ class AnswerStats:
 
 @dataclass(frozen=True)
 class Event:
-    """One step of a streamed answer; a reader shows them in the order in which they come."""
+    """One step of a streamed answer; a reader shows them in the order in which they come.
 
-    kind: Literal["token", "source", "stats", "done", "error"]
+    ``thought`` is text of the reasoning before the answer, ``token`` text of the answer itself.
+    """
+
+    kind: Literal["thought", "token", "source", "stats", "done", "error"]
     text: str = ""
     fact: Fact | None = None
     stats: AnswerStats | None = None

@@ -255,7 +255,9 @@ class Workspace:
         message = Message("user", turn.text, len(turn.pictures), turn.roles)
         images = [decode(self._pictures.path(picture)) for picture in turn.pictures]
         lines = [fact.line for fact in facts]
-        prompt = engine.student.prompt([message], images, lines, room=settings.max_tokens)
+        prompt = engine.student.prompt(
+            [message], images, lines, room=settings.max_tokens, think=settings.think
+        )
         return engine.ask(prompt, settings, facts)
 
     def _facts(self, turn: Turn, engine: Engine) -> tuple[Fact, ...]:

@@ -98,6 +98,8 @@ def read_bundle(path: Path) -> Bundle:
             decoder=DecoderConfig(**{key: values[key] for key in DecoderConfig.__annotations__}),
             vision=from_json(VisionConfig, ours["vision"]),
             preset=ours["preset"],
+            picture_heads=bool(ours.get("picture_heads", False)),
+            thinks=bool(ours.get("thinks", False)),
         )
         card = from_json(Card, ours["card"])
         weights_hash, parameters = str(ours["weights_sha256"]), int(ours["parameters"])
@@ -188,6 +190,8 @@ def _config_json(
         OUR_KEY: {
             "format": FORMAT,
             "preset": config.preset,
+            "picture_heads": config.picture_heads,
+            "thinks": config.thinks,
             "vision": asdict(config.vision),
             "parameters": parameters,
             "weights_sha256": weights_hash,

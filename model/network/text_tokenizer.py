@@ -126,11 +126,16 @@ def defuse(text: str) -> str:
 class TextStream:
     """Turns tokens into text as they come: whole characters only, and nothing past a stop string.
 
-    ``push`` returns the text that is certain by now; ``finish`` what was held back.
+    ``push`` returns the text that is certain by now; ``finish`` what was held back. While
+    ``thinking`` that text is a thought, to which stop strings do not apply; ``</think>`` ends it.
     """
 
-    def __init__(self, tokenizer: TextTokenizer, stop: Sequence[str] = ()) -> None:
+    def __init__(
+        self, tokenizer: TextTokenizer, stop: Sequence[str] = (), *, thinking: bool = False
+    ) -> None:
         self._tokenizer = tokenizer
+        self._end_of_thought = tokenizer.id(END_THINK)
+        self.thinking = thinking
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._stop = tuple(word for word in stop if word)
         self._held = ""
@@ -139,6 +144,10 @@ class TextStream:
     def push(self, index: int) -> str:
         """Add one token; returns the new text, possibly empty."""
         if self.stopped:
+            return ""
+        if index == self._end_of_thought:
+            self.thinking, self._held = False, ""
+            self._decoder.reset()
             return ""
         self._held += self._decoder.decode(self._tokenizer.token_bytes(index))
         return self._release(final=False)
@@ -151,6 +160,9 @@ class TextStream:
         return self._release(final=True)
 
     def _release(self, *, final: bool) -> str:
+        if self.thinking:
+            text, self._held = self._held, ""
+            return text
         cuts = [at for word in self._stop if (at := self._held.find(word)) >= 0]
         if cuts:
             self.stopped = True

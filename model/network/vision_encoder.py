@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from model.config import VisionConfig
+from model.network.text_generation import attend
 
 
 class VisionBlock(nn.Module):
@@ -34,7 +35,7 @@ class VisionBlock(nn.Module):
         N, P, M = x_NPM.shape
         heads = (N, P, self.num_heads, M // self.num_heads)
         y_NPM = self.ln1(x_NPM)
-        mixed = F.scaled_dot_product_attention(
+        mixed = attend(
             self.q_proj(y_NPM).view(heads).transpose(1, 2),
             self.k_proj(y_NPM).view(heads).transpose(1, 2),
             self.v_proj(y_NPM).view(heads).transpose(1, 2),

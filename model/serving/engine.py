@@ -69,24 +69,29 @@ class _Row:
 
     def __init__(self, answer: EngineAnswer, student: ImageTokenReasoningLLM) -> None:
         self.answer = answer
-        self.sampler = Sampler(answer.sampling, student.silent_ids)
-        self.text = TextStream(student.tokenizer, answer.sampling.stop)
+        self.student = student
+        thinking = answer.prompt.thinking
+        self.sampler = Sampler(answer.sampling, student.banned_ids(thinking=thinking))
+        self.text = TextStream(student.tokenizer, answer.sampling.stop, thinking=thinking)
         self.position = len(answer.prompt.ids)
         self.token = -1
         self.tokens = 0
         self.first_token_at = 0.0
         self.stopped_by: StoppedBy | None = None
 
-    def take(self, scores_V: torch.Tensor, end_ids: frozenset[int]) -> None:
+    def take(self, scores_V: torch.Tensor) -> None:
         """Draw the next token from its scores and pass its text on."""
         self.token = self.sampler.next(scores_V)
-        if self.token in end_ids:
+        if self.token in self.student.end_ids:
             self.stopped_by = "end"
             return
+        if self.token == self.student.end_of_thought:
+            self.sampler.ban(self.student.banned_ids(thinking=False))
         self.tokens += 1
         if self.tokens == 1:
             self.first_token_at = time.monotonic()
-        self._say(self.text.push(self.token))
+        thinking = self.text.thinking
+        self._say(self.text.push(self.token), thinking)
         if self.text.stopped:
             self.stopped_by = "stop"
         elif self.tokens >= self.answer.sampling.max_tokens:
@@ -95,7 +100,7 @@ class _Row:
     def close(self, student: str, weights_hash: str) -> None:
         """Pass on what is left, the figures, and the end."""
         now = time.monotonic()
-        self._say(self.text.finish())
+        self._say(self.text.finish(), self.text.thinking)
         first = (self.first_token_at or now) - self.answer.asked_at
         busy = max(now - (self.first_token_at or now), 1e-6)
         stats = AnswerStats(
@@ -109,9 +114,9 @@ class _Row:
         self.answer.put(Event("stats", stats=stats))
         self.answer.put(Event("done"))
 
-    def _say(self, text: str) -> None:
+    def _say(self, text: str, thinking: bool) -> None:
         if text:
-            self.answer.put(Event("token", text=text))
+            self.answer.put(Event("thought" if thinking else "token", text=text))
 
 
 class Engine:
@@ -224,7 +229,7 @@ class Engine:
                 continue
             self._rows.append(row)
             scores_V = self.student.prefill(answer.prompt, self._cache, len(self._rows) - 1)
-            row.take(scores_V, self.student.end_ids)
+            row.take(scores_V)
         self._drop_finished()
 
     def _step(self) -> None:
@@ -239,7 +244,7 @@ class Engine:
         scores_BV = self.student.step(tokens, positions, self._cache)
         for index, row in enumerate(self._rows):
             row.position += 1
-            row.take(scores_BV[index], self.student.end_ids)
+            row.take(scores_BV[index])
         self._drop_finished()
 
     def _drop_finished(self) -> None:
