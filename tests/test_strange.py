@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
+import zipfile
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks import photos
 from model.errors import InputError
 from model.microworld import strange
 from model.microworld.strange import (
@@ -104,3 +107,24 @@ def test_a_cheap_camera_adds_little_to_a_plain_picture() -> None:
     assert all(60 < shot.mean() < 150 for shot in shots)
     # Uniform noise of ±9 grey values at most, a tint of 14 % and corners darker by 30 %.
     assert all(shot.std() < 30 for shot in shots)
+
+
+def test_photographs_come_from_a_wheel_whole_and_in_crops_that_the_seed_repeats(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(photos, "find_spec", lambda package: None)
+    monkeypatch.setattr(photos, "FILES", {"skimage": ("data/sea.png", "data/fog.png")})
+    assert list(photos.photographs(tmp_path)) == []
+    with zipfile.ZipFile(tmp_path / "scikit_image-0.1-none-any.whl", "w") as wheel:
+        for name in ("sea", "fog"):
+            with wheel.open(f"skimage/data/{name}.png", "w") as file:
+                draw_strange(random.Random(name), 100, ["water"]).save(file, "PNG")
+    found = list(photos.photographs(tmp_path, crops=3))
+    assert [name for name, _ in found] == ["sea"] * 4 + ["fog"] * 4
+    assert found[0][1].size == (100, 100)
+    assert all(40 <= part.width == part.height <= 100 for _, part in found)
+    again = [part.tobytes() for _, part in photos.photographs(tmp_path, crops=3)]
+    assert again == [part.tobytes() for _, part in found]
+    other = [part.tobytes() for _, part in photos.photographs(tmp_path, crops=3, seed=1)]
+    assert (other[0], other[4]) == (again[0], again[4])
+    assert other[1] != again[1]
