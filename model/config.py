@@ -217,6 +217,11 @@ class TrainConfig:
     max_grad_norm: float = knob(1.0, "longest gradient that is followed", min=0.01, max=100.0)
     seed: int = knob(0, "same seed, same run", min=0, max=2**31 - 1)
     validate_every: int = knob(20, "steps between two validations", min=1, max=100_000)
+    precision: Literal["float32", "bfloat16"] = knob(
+        "float32",
+        "number format of the products; bfloat16 is used where the machine is fast with it",
+        choices=("float32", "bfloat16"),
+    )
     optimizer: Literal["adamw", "muon"] = knob(
         "adamw", "how gradients become steps", choices=("adamw", "muon")
     )

@@ -7,20 +7,18 @@ import random
 from itertools import pairwise
 
 import pytest
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image, ImageStat
 
 from model.errors import InputError
-from model.microworld import blocks, everyday, language
-from model.microworld.blocks import Block, BlockAction, Scene
+from model.microworld import everyday, inventions, language
+from model.microworld.conditions import SPLITS
 from model.microworld.oracle import KINDS, answer_text, example, from_spec
 from model.microworld.small_talk import small_talk, unknown_questions
-from model.microworld.splits import SPLITS, seed_of, world_hash
+from model.microworld.splits import seed_of, world_hash
 from model.paths import ASSETS
 from model.records import Fact, TripletId
 
 EXAMPLES = ASSETS / "examples"
-RED = Block("square", "red", "large")
-STAR = Block("star", "blue", "small")
 
 
 # ── tables and pictures ─────────────────────────────────────────────────────────────────────────
@@ -89,11 +87,11 @@ def test_no_two_splits_share_a_seed() -> None:
         for kind in (*KINDS, "any")
     ]
     assert len(set(seeds)) == len(seeds)
-    assert {seed_of(split, 7, "chat") & 3 for split in SPLITS} == {0, 1, 2}
+    assert {seed_of(split, 7, "chat") & 15 for split in SPLITS} == set(range(len(SPLITS)))
 
 
 def test_seeds_are_the_same_on_every_machine() -> None:
-    assert seed_of("train", 0, "chat") == 8902093580110019380
+    assert seed_of("train", 0, "chat") == 8902093580110019376
     assert len(world_hash()) == 12
 
 
@@ -183,96 +181,11 @@ def test_labels_are_read_back_from_their_sentences() -> None:
         assert language.label_of(language.name_answer(label)) == label
     for label in everyday.actions():
         assert language.label_of(language.action_answer(label)) == label
-    painting = BlockAction("paint", 0, "blue")
-    assert language.label_of(language.block_action_answer(painting)) == "paint blue"
-    scene = Scene(((0, RED),))
-    assert language.label_of(language.describe_answer(scene)) == "large red square"
 
 
 def test_a_fact_line_is_the_one_that_answers_show() -> None:
     fact = Fact(TripletId(1), "egg", "heat", "fried egg", 1.0)
     assert language.fact_line("egg", "heat", "fried egg") == fact.line
-
-
-# ── blocks ──────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(
-    ("action", "after", "sentence"),
-    [
-        (
-            BlockAction("paint", 4, "blue"),
-            Block("square", "blue", "large"),
-            "The large red square was painted blue.",
-        ),
-        (
-            BlockAction("shrink", 4),
-            Block("square", "red", "small"),
-            "The large red square shrank.",
-        ),
-        (
-            BlockAction("reshape", 4, "star"),
-            Block("star", "red", "large"),
-            "The large red square became a star.",
-        ),
-        (BlockAction("remove", 4), None, "The large red square was removed."),
-        (BlockAction("add", 8, block=STAR), RED, "A small blue star was added."),
-    ],
-)
-def test_what_is_done_agrees_with_what_is_said(
-    action: BlockAction, after: Block | None, sentence: str
-) -> None:
-    before = Scene(((4, RED), (0, STAR)))
-    result = blocks.apply(before, action)
-    assert result.at(4) == after
-    assert result.at(0) == STAR
-    assert language.change_answer(before, action) == sentence
-
-
-def test_a_scene_is_described_in_reading_order() -> None:
-    scene = Scene(((8, RED), (1, STAR)))
-    said = language.describe_answer(scene)
-    assert said == "There is a small blue star and a large red square."
-
-
-@pytest.mark.parametrize(
-    "action",
-    [
-        BlockAction("paint", 4, "red"),
-        BlockAction("paint", 4, "pink"),
-        BlockAction("grow", 4),
-        BlockAction("remove", 0),
-        BlockAction("add", 4, block=STAR),
-    ],
-)
-def test_an_action_that_changes_nothing_is_refused(action: BlockAction) -> None:
-    with pytest.raises(InputError):
-        blocks.apply(Scene(((4, RED),)), action)
-
-
-def test_a_scene_holds_any_number_of_blocks_but_one_in_a_cell() -> None:
-    scene = Scene(tuple((cell, RED) for cell in range(9)))
-    assert len(scene.blocks) == 9
-    with pytest.raises(InputError, match="cell of its own"):
-        Scene(((1, RED), (1, STAR)))
-
-
-def test_a_block_is_drawn_in_its_colour_and_place() -> None:
-    for cell in range(9):
-        picture = blocks.draw_scene(Scene(((cell, RED),)), None)
-        middle = (cell % 3 * 32 + 16, cell // 3 * 32 + 16)
-        assert picture.getpixel(middle) == blocks.COLOURS["red"]
-
-
-def test_pictures_before_and_after_differ_where_something_was_done() -> None:
-    before = Scene(((4, RED), (0, STAR)))
-    after = blocks.apply(before, BlockAction("paint", 4, "blue"))
-    change = ImageChops.difference(blocks.draw_scene(before, None), blocks.draw_scene(after, None))
-    left, top, right, bottom = change.getbbox() or (0, 0, 96, 96)
-    assert left >= 32
-    assert top >= 32
-    assert right <= 64
-    assert bottom <= 64
 
 
 # ── answers ─────────────────────────────────────────────────────────────────────────────────────
@@ -350,6 +263,43 @@ def test_a_person_may_use_their_own_words_for_facts() -> None:
     facts = (("Rusty bike", "polish", "shiny bike"),)
     said = answer_text("What do I get if I polish the rusty bike?", facts)
     assert said == "If you polish a rusty bike, you get a shiny bike."
+
+
+def test_a_thing_and_an_action_that_tests_join_are_never_joined_in_training() -> None:
+    for index in range(150):
+        drawn = example("new-pair", index, "everyday-predict-fact")
+        answering = [fact for fact in drawn.facts if drawn.answer == language.predict_answer(*fact)]
+        assert any(inventions.is_new_pair(*fact[:2]) for fact in answering)
+    for kind in ("everyday-predict-fact", "everyday-predict-words", "everyday-explain"):
+        for index in range(150):
+            facts = example("train", index, kind).facts
+            assert not any(inventions.is_new_pair(*fact[:2]) for fact in facts)
+
+
+@pytest.mark.parametrize(("split", "hops"), [("train", {1, 2}), ("hop", {3})])
+def test_a_hop_is_as_long_as_its_split_says_and_its_facts_lead_there(
+    split: str, hops: set[int]
+) -> None:
+    lengths = set()
+    for index in range(80):
+        drawn = example(split, index, "everyday-hop")
+        asked = drawn.answer.removeprefix("The ").split(" is ")[0].split(" of the ")
+        known = {(subject, relation): result for subject, relation, result in drawn.facts}
+        at = drawn.labels[0] if drawn.labels else drawn.question.split(" of the ")[-1].rstrip("?")
+        for relation in reversed(asked):
+            at = known[at, relation]
+        assert drawn.answer.endswith(f" is {at}.")
+        assert drawn.thought.endswith(f"| {at}.")
+        lengths.add(len(asked))
+    assert lengths == hops
+
+
+def test_a_thought_leads_to_the_result_that_the_answer_names() -> None:
+    for index in range(60):
+        drawn = example("train", index, "everyday-predict-picture")
+        if drawn.outcome:
+            assert drawn.thought.endswith(f"| {drawn.outcome}.")
+            assert language.noun(drawn.outcome) in drawn.answer
 
 
 def test_there_is_enough_small_talk() -> None:

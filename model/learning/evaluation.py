@@ -18,7 +18,7 @@ from model.model import ImageTokenReasoningLLM, Prompt
 from model.network.image_tokenizer import Message
 from model.network.text_tokenizer import PAD
 
-SAMPLING = SampleConfig(max_tokens=64)
+SAMPLING = SampleConfig(max_tokens=256)
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,9 @@ class Measured:
 def ask(student: ImageTokenReasoningLLM, lesson: Lesson) -> Prompt:
     """A lesson's question as a prompt."""
     message = Message("user", lesson.question, len(lesson.images), lesson.roles)
-    return student.prompt([message], lesson.images, lesson.facts, room=SAMPLING.max_tokens)
+    think = lesson.thought is not None
+    room = SAMPLING.max_tokens
+    return student.prompt([message], lesson.images, lesson.facts, room=room, think=think)
 
 
 def say(student: ImageTokenReasoningLLM, lesson: Lesson) -> str:
@@ -67,7 +69,7 @@ def evaluate(
     lessons, tokens, started = [], 0, time.monotonic()
     for index in range(questions):
         drawn = example(split, index)
-        lessons.append(lesson_of(drawn))
+        lessons.append(lesson_of(drawn, think=True))
         said = answer(lessons[-1])
         tokens += count_tokens(said)
         right[drawn.kind].append(said == drawn.answer)

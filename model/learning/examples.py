@@ -20,13 +20,17 @@ IGNORE = -100
 
 @dataclass(frozen=True)
 class Lesson:
-    """One question and the answer to be learned."""
+    """One question and the answer to be learned.
+
+    With a ``thought``, be it empty, the student is asked to think first, and learns that, too.
+    """
 
     question: str
     answer: str
     images: tuple[Image.Image, ...] = ()
     roles: tuple[str, ...] = ()
     facts: tuple[str, ...] = ()
+    thought: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class EncodedLesson:
-    """A lesson as token ids; the answer begins at ``answer_at``."""
+    """A lesson as token ids; what is learned, thought and answer, begins at ``answer_at``."""
 
     ids: tuple[int, ...]
     answer_at: int
@@ -63,11 +67,15 @@ class EncodedLesson:
 
 def encode_lesson(student: ImageTokenReasoningLLM, lesson: Lesson) -> EncodedLesson:
     """Lay a lesson out as the student will meet it when it answers."""
-    answer = (*student.tokenizer.encode(lesson.answer), student.tokenizer.id(IM_END))
+    tokenizer, thinks = student.tokenizer, lesson.thought is not None and student.config.thinks
+    thought = [*tokenizer.encode(lesson.thought or ""), student.end_of_thought] if thinks else []
+    answer = (*thought, *tokenizer.encode(lesson.answer), tokenizer.id(IM_END))
     limit = student.config.decoder.max_position_embeddings // 2
     answer = answer[:limit]
     message = Message("user", lesson.question, len(lesson.images), lesson.roles)
-    prompt: Prompt = student.prompt([message], lesson.images, lesson.facts, room=len(answer))
+    prompt: Prompt = student.prompt(
+        [message], lesson.images, lesson.facts, room=len(answer), think=thinks
+    )
     return EncodedLesson((*prompt.ids, *answer), len(prompt.ids), prompt.pixels_NCHW)
 
 

@@ -11,10 +11,11 @@ import io
 import logging
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
+from zlib import crc32
 
 import torch
 from PIL import Image
@@ -96,10 +97,13 @@ def split(count: int) -> tuple[list[int], list[int]]:
 
 
 def lesson_from(question: Question, answer: str) -> Lesson:
-    """A teacher's answer as a lesson; drawn questions keep their roles and facts."""
+    """A teacher's answer as a lesson; drawn questions keep their roles and facts.
+
+    About half of them, always the same, are learned with their thought by a student that thinks.
+    """
     if question.spec:
-        drawn = lesson_of(from_spec(question.spec))
-        return Lesson(drawn.question, answer, drawn.images, drawn.roles, drawn.facts)
+        think = crc32(question.spec.encode()) % 2 == 0
+        return replace(lesson_of(from_spec(question.spec), think=think), answer=answer)
     images = tuple(Image.open(io.BytesIO(data)).convert("RGB") for data in question.pictures)
     return Lesson(question.text, answer, images)
 
@@ -255,7 +259,13 @@ class Distillation:
         sampling = SampleConfig(max_tokens=SAMPLE_TOKENS)
         message = Message("user", lesson.question, len(lesson.images), lesson.roles)
         student = self.student
-        prompt = student.prompt([message], lesson.images, lesson.facts, room=SAMPLE_TOKENS)
+        prompt = student.prompt(
+            [message],
+            lesson.images,
+            lesson.facts,
+            room=SAMPLE_TOKENS,
+            think=lesson.thought is not None,
+        )
         return "".join(student.pieces(prompt, sampling))
 
 

@@ -1,7 +1,8 @@
-"""Stages 2 and 3 of the shipped student: the decoder learns to answer, then to read facts.
+"""The stages in which the shipped student's decoder learns, and the lessons of every step.
 
 The tower was taught by ``sight.py`` and is frozen by then. Lessons are drawn by the micro-world and
-answered by its oracle; some carry facts that matter, some facts that do not.
+answered by its oracle. First whole scenes are described, long answers that teach reading; then all
+kinds of questions come, about half of them with a thought before the answer.
 """
 
 from __future__ import annotations
@@ -9,25 +10,37 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Generic, TypeVar
 
+import torch
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from model.learning.examples import Batch, Lesson, collate, encode_lesson
+from model.learning.examples import Lesson, encode_lesson
+from model.learning.tutor import Task, TutorBatch, tutor_batch, with_result
+from model.microworld.everyday import things
+from model.microworld.language import noun
 from model.microworld.oracle import KINDS, Example, example
 from model.microworld.splits import seed_of
 from model.model import ImageTokenReasoningLLM
-from model.network.text_tokenizer import PAD
 
 AnyBatch = TypeVar("AnyBatch")
-LESSONS_APART = 128
+LESSONS_APART = 256
 """Numbers between the first lessons of two steps: no lesson is drawn twice."""
+THINKING = 0.5
+"""Share of the lessons with a thought in which it is asked for."""
+CLOSING = 0.15
+"""Share of the other lessons in which a thought is asked for and there is none."""
+IMAGINING = 0.3
+"""Share of the predictions that are answered with a picture's embedding instead of words."""
 
 
-def lesson_of(drawn: Example) -> Lesson:
-    """A drawn example as a lesson."""
+def lesson_of(drawn: Example, *, think: bool = False) -> Lesson:
+    """A drawn example as a lesson, with its thought if the student is to ``think``."""
     facts = tuple(" | ".join(fact) for fact in drawn.facts)
-    return Lesson(drawn.question, drawn.answer, drawn.pictures, drawn.roles, facts)
+    thought = drawn.thought if think else None
+    return Lesson(drawn.question, drawn.answer, drawn.pictures, drawn.roles, facts, thought)
 
 
 @dataclass(frozen=True)
@@ -37,44 +50,114 @@ class Mix:
     name: str
     weights: Mapping[str, float]
     first_lesson: int
+    thinking: float = THINKING
 
 
-ANSWERING = Mix("answering", KINDS, 0)
 READING = Mix(
     "reading",
-    {kind: 0.45 * weight for kind, weight in KINDS.items()}
-    | {"everyday-predict-fact": 0.5, "blocks-change": 0.05},
+    {
+        "everyday-name": 0.14,
+        "everyday-action": 0.04,
+        "everyday-explain": 0.12,
+        "everyday-predict-fact": 0.12,
+        "everyday-hop": 0.12,
+        "blocks-describe": 0.22,
+        "blocks-look": 0.08,
+        "blocks-inverse": 0.12,
+        "blocks-event": 0.04,
+    },
     10_000_000,
+    thinking=0.8,
 )
-"""After all else is known: mostly facts that contradict it, until they are read word for word."""
+"""First: what is in a picture, in a line of facts, in two pictures; mostly with thoughts."""
+ANSWERING = Mix("answering", KINDS, 0)
+"""Then every kind of question."""
 
-_THREE_PICTURES = frozenset({"everyday-explain", "blocks-explain"})
-_NO_PICTURE = frozenset({"everyday-predict-words", "everyday-chain", "chat"})
-_GROUPS = (
-    (_THREE_PICTURES, 24),
-    (frozenset(KINDS) - _THREE_PICTURES - _NO_PICTURE, 36),
-    (_NO_PICTURE, 64),
-)
-"""Kinds of about one length, and how many of them make a batch: so it holds little padding."""
+PARTS = 2
+"""A step learns from this many small batches, each of one kind: so they hold little padding."""
+_LESSONS = {
+    "everyday-explain": 12,
+    "blocks-explain": 10,
+    "blocks-inverse": 12,
+    "blocks-event": 11,
+    "everyday-hop": 16,
+    "everyday-predict-words": 44,
+    "everyday-chain": 30,
+    "chat": 56,
+}
+_USUAL_LESSONS = 24
+"""How many lessons of a kind make one part: about 1,800 tokens."""
 
 
-def answer_batch(step: int, student: ImageTokenReasoningLLM, mix: Mix) -> Batch:
-    """The lessons of one step: one group of kinds, each kind as often as the mix says."""
-    rng = random.Random(seed_of("train", step, mix.name))
-    shares = [sum(mix.weights[kind] for kind in kinds) / size for kinds, size in _GROUPS]
-    group, size = rng.choices(_GROUPS, weights=shares)[0]
-    chosen = sorted(group)
-    weights = [mix.weights[kind] for kind in chosen]
-    kinds = rng.choices(chosen, weights=weights, k=2 * size)
-    first = mix.first_lesson + step * LESSONS_APART
-    lessons = [
-        encode_lesson(student, lesson_of(example("train", first + row, kind)))
-        for row, kind in enumerate(kinds)
-    ]
-    # the shorter or the longer half, by chance: a third less padding
-    lessons.sort(key=lambda lesson: len(lesson.ids))
-    half = slice(size) if rng.random() < 0.5 else slice(size, None)
-    return collate(lessons[half], student.tokenizer.id(PAD))
+@lru_cache(maxsize=1)
+def _thing_numbers() -> dict[str, int]:
+    return {label: number for number, label in enumerate(things())}
+
+
+def task_of(
+    student: ImageTokenReasoningLLM, drawn: Example, rng: random.Random, thinking: float
+) -> Task:
+    """A drawn example as it is learned this time: thinking or not, in words or as a picture."""
+    outcome = _thing_numbers().get(drawn.outcome)
+    if outcome is not None and rng.random() < IMAGINING:
+        lesson = encode_lesson(student, lesson_of(drawn))
+        return Task(with_result(student, lesson), drawn.scenes, outcome)
+    think = rng.random() < (thinking if drawn.thought else CLOSING)
+    return Task(encode_lesson(student, lesson_of(drawn, think=think)), drawn.scenes)
+
+
+def shown_by_name(student: ImageTokenReasoningLLM, rng: random.Random) -> Task:
+    """“Show me an egg.”: the picture of a thing that is only named."""
+    label = rng.choice(tuple(things()))
+    lesson = encode_lesson(student, Lesson(f"Show me {noun(label)}.", ""))
+    return Task(with_result(student, lesson), (), _thing_numbers()[label])
+
+
+def answer_part(
+    student: ImageTokenReasoningLLM, mix: Mix, rng: random.Random, first: int
+) -> TutorBatch:
+    """Lessons of one kind, numbered from ``first``, all with a thought or all without."""
+    kinds = tuple(mix.weights)
+    sizes = [_LESSONS.get(kind, _USUAL_LESSONS) for kind in kinds]
+    chances = [mix.weights[kind] / size for kind, size in zip(kinds, sizes, strict=True)]
+    kind, size = rng.choices(tuple(zip(kinds, sizes, strict=True)), chances)[0]
+    thinking = float(rng.random() < mix.thinking)
+    drawn = (example("train", first + row, kind) for row in range(size))
+    tasks = [task_of(student, one, rng, thinking) for one in drawn]
+    if kind == "chat":
+        tasks += [shown_by_name(student, rng) for _ in range(size // 4)]
+    return tutor_batch(student, tasks)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The small batches of one step."""
+
+    parts: tuple[TutorBatch, ...]
+
+    @property
+    def tokens(self) -> int:
+        """Number of tokens, padding included."""
+        return sum(part.tokens for part in self.parts)
+
+    def to(self, device: torch.device) -> Parts:
+        """The same batches on another device."""
+        return Parts(tuple(part.to(device) for part in self.parts))
+
+
+def answer_batch(step: int, student: ImageTokenReasoningLLM, mix: Mix, seed: int = 0) -> Parts:
+    """The lessons of one step, each kind as often as the mix says."""
+    rng = random.Random(seed_of("train", step, f"{mix.name} {seed}"))
+    first = mix.first_lesson + seed * 100_000_000 + step * LESSONS_APART
+    apart = LESSONS_APART // PARTS
+    return Parts(
+        tuple(answer_part(student, mix, rng, first + part * apart) for part in range(PARTS))
+    )
+
+
+def parts_loss(tutor: nn.Module, batch: Parts) -> Tensor:
+    """Mean loss of a step's parts, in nats."""
+    return torch.stack([tutor(part) for part in batch.parts]).mean()
 
 
 # ── drawing ahead ───────────────────────────────────────────────────────────────────────────────

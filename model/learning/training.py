@@ -10,7 +10,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -72,23 +72,26 @@ def fit(
     whenever the loop ends.
     """
     accelerator = Accelerator()
-    optimizer = _optimizer(model, config)
-    model, optimizer = accelerator.prepare(model, optimizer)
+    model, *optimizers = accelerator.prepare(model, *_optimizers(model, config))
     plain = accelerator.unwrap_model(model)
-    step = load_checkpoint(checkpoint, plain, optimizer) if checkpoint else 0
+    step = load_checkpoint(checkpoint, plain, optimizers) if checkpoint else 0
+    device = accelerator.device
+    halves = config.precision == "bfloat16" and _fast_in_bfloat16(device)
     saved_at, ended = time.monotonic(), "done"
     model.train()
     while step < config.steps:
         started = time.monotonic()
         rate = learning_rate(config, step)
-        for group in optimizer.param_groups:
+        for group in (group for optimizer in optimizers for group in optimizer.param_groups):
             group["lr"] = rate
-        batch = batches(step).to(accelerator.device)
-        loss = loss_fn(model, batch)
+        batch = batches(step).to(device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=halves):
+            loss = loss_fn(model, batch)
         accelerator.backward(loss)
         norm = accelerator.clip_grad_norm_(model.parameters(), config.max_grad_norm)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
         step += 1
         signal = on_step(
             StepReport(
@@ -105,47 +108,75 @@ def fit(
             break
         due = time.monotonic() - saved_at >= config.checkpoint_every_s
         if checkpoint and due and accelerator.is_main_process:
-            save_checkpoint(checkpoint, plain, optimizer, step)
+            save_checkpoint(checkpoint, plain, optimizers, step)
             saved_at = time.monotonic()
     if checkpoint and accelerator.is_main_process:
-        save_checkpoint(checkpoint, plain, optimizer, step)
+        save_checkpoint(checkpoint, plain, optimizers, step)
     plain.eval()
     return FitResult(ended, step)  # type: ignore[arg-type]
 
 
-def _optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """AdamW; matrices are decayed, norms, biases and positions are not."""
-    wanted = [parameter for parameter in model.parameters() if parameter.requires_grad]
+def _fast_in_bfloat16(device: torch.device) -> bool:
+    """Whether products in bfloat16 are faster than in float32; on a CPU that takes instructions."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    # older versions of PyTorch cannot tell; float32 is right everywhere
+    able = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+
+
+def _optimizers(model: nn.Module, config: TrainConfig) -> list[torch.optim.Optimizer]:
+    """AdamW; matrices are decayed, norms, biases and positions are not.
+
+    With Muon (Jordan 2024, in PyTorch since 2.9) the matrices between layers take orthogonal
+    steps, scaled as AdamW's; embeddings, heads and vectors stay with AdamW.
+    """
+    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+    inner = {n for n, p in named if config.optimizer == "muon" and p.ndim == 2 and "layers." in n}
+    rest = [p for n, p in named if n not in inner]
     groups = [
-        {"params": [p for p in wanted if p.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in wanted if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for p in rest if p.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in rest if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.95), fused=True)
+    rate = config.learning_rate
+    found: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.95), fused=True)
+    ]
+    if inner:
+        found.append(
+            torch.optim.Muon(
+                [p for n, p in named if n in inner],
+                lr=rate,
+                weight_decay=config.weight_decay,
+                adjust_lr_fn="match_rms_adamw",
+            )
+        )
+    return found
 
 
 def save_checkpoint(
-    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int
+    path: Path, model: nn.Module, optimizers: Sequence[torch.optim.Optimizer], step: int
 ) -> None:
-    """Write weights, optimiser and step; a reader sees the old file or the new one, never half."""
+    """Write weights, optimisers and step; a reader sees the old file or the new one, never half."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.draft")
     with open(draft, "wb") as file:
-        state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
-        torch.save(state, file)
+        states = [optimizer.state_dict() for optimizer in optimizers]
+        torch.save({"model": model.state_dict(), "optimizers": states, "step": step}, file)
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
 
 
 def load_checkpoint(
-    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer | None = None
+    path: Path, model: nn.Module, optimizers: Sequence[torch.optim.Optimizer] = ()
 ) -> int:
     """Put a checkpoint's weights into the model; returns its step, 0 if there is no checkpoint."""
     if not path.exists():
         return 0
     state = torch.load(path, map_location="cpu", weights_only=True)
     model.load_state_dict(state["model"])
-    if optimizer is not None:
-        optimizer.load_state_dict(state["optimizer"])
+    for optimizer, saved in zip(optimizers, state["optimizers"], strict=False):
+        optimizer.load_state_dict(saved)
     log.info("resumed from step %d", state["step"])
     return int(state["step"])

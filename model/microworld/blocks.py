@@ -1,41 +1,39 @@
-"""The world of blocks: coloured shapes on a 3×3 grid, actions on them, and their pictures."""
+"""The world of blocks: what stands on a 3×3 grid, and the nine things that can be done to it.
+
+Blocks are seen from above. A block has a shape, a colour, a size and a fill; a small block may lie
+on a large one. An action names blocks by what they look like, never by where they are, as the
+triples of a graph do: (object, attribute, value).
+"""
 
 from __future__ import annotations
 
-import math
-import random
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Literal
 
-from PIL import Image, ImageDraw
-
 from model.errors import InputError
-from model.microworld.backdrop import backdrop, photograph
 
-Shape = Literal["square", "circle", "triangle", "star"]
+Shape = Literal["square", "circle", "triangle", "star", "cross"]
 Size = Literal["small", "large"]
-Verb = Literal["paint", "grow", "shrink", "reshape", "remove", "add"]
+Fill = Literal["solid", "hollow"]
+Verb = Literal["paint", "resize", "reshape", "move", "swap", "remove", "add", "copy", "stack"]
 Cell = int
 """A place on the grid: 0 is the upper left, 8 the lower right, in reading order."""
 
-SHAPES: tuple[Shape, ...] = ("square", "circle", "triangle", "star")
+SHAPES: tuple[Shape, ...] = ("square", "circle", "triangle", "star", "cross")
+COLOURS = ("red", "green", "blue", "yellow", "purple", "orange", "pink", "grey")
 SIZES: tuple[Size, ...] = ("small", "large")
-COLOURS: dict[str, tuple[int, int, int]] = {
-    "red": (214, 40, 40),
-    "green": (46, 150, 62),
-    "blue": (36, 96, 214),
-    "yellow": (246, 208, 36),
-    "purple": (134, 58, 170),
-    "orange": (242, 132, 28),
-}
-VERBS: tuple[Verb, ...] = ("paint", "grow", "shrink", "reshape", "remove", "add")
+FILLS: tuple[Fill, ...] = ("solid", "hollow")
+VERBS: tuple[Verb, ...] = (
+    *("paint", "resize", "reshape", "move", "swap", "remove", "add", "copy", "stack"),
+)  # type: ignore[assignment]
+PLACES = (
+    *("top left", "top", "top right", "left", "middle", "right"),
+    *("bottom left", "bottom", "bottom right"),
+)
+"""The cells in words, by their number."""
 GRID = 3
-_INK = (70, 74, 84)
-_PAPER = (247, 246, 242)
-_SUPERSAMPLING = 3
-_REACH = {"small": 0.27, "large": 0.45}
-"""Half the extent of a block, as a share of its cell's side."""
+CELLS = GRID * GRID
 
 
 @dataclass(frozen=True)
@@ -45,37 +43,89 @@ class Block:
     shape: Shape
     colour: str
     size: Size
+    fill: Fill = "solid"
+
+    @property
+    def label(self) -> str:
+        """“large red square”; a solid block is not called so."""
+        fill = "" if self.fill == "solid" else f"{self.fill} "
+        return f"{self.size} {fill}{self.colour} {self.shape}"
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Blocks on the grid, at most one in a cell. Kept in reading order."""
+    """Blocks on the grid, in reading order; of two in one cell the lower, large one comes first."""
 
     blocks: tuple[tuple[Cell, Block], ...]
 
     def __post_init__(self) -> None:
-        cells = [cell for cell, _ in self.blocks]
-        if len(set(cells)) < len(cells) or any(not 0 <= cell < GRID * GRID for cell in cells):
-            raise InputError(f"Blocks stand at {cells}; each needs a cell of its own, 0 to 8.")
-        object.__setattr__(self, "blocks", tuple(sorted(self.blocks, key=lambda item: item[0])))
+        placed = sorted(self.blocks, key=lambda item: (item[0], item[1].size == "small"))
+        object.__setattr__(self, "blocks", tuple(placed))
+        for cell in range(CELLS):
+            here = self.in_cell(cell)
+            stack = len(here) == 2 and (here[0].size, here[1].size) == ("large", "small")
+            if len(here) > 1 and not stack:
+                raise InputError(
+                    f"{len(here)} blocks are at the {PLACES[cell]}; only one fits, "
+                    "or a small one on a large one."
+                )
+        if any(not 0 <= cell < CELLS for cell, _ in self.blocks):
+            raise InputError(f"A block stands outside of the {CELLS} places.")
 
-    def at(self, cell: Cell) -> Block | None:
-        """The block in a cell, if there is one."""
-        return dict(self.blocks).get(cell)
+    def in_cell(self, cell: Cell) -> tuple[Block, ...]:
+        """The blocks of a cell, from below: none, one, or two."""
+        return tuple(block for place, block in self.blocks if place == cell)
+
+    def find(self, block: Block) -> Cell:
+        """Where the one block of this look is. Raises: InputError if there is none or several."""
+        cells = [cell for cell, other in self.blocks if other == block]
+        if len(cells) != 1:
+            count = "no" if not cells else str(len(cells))
+            raise InputError(f"There is {count} {block.label} here; an action needs exactly one.")
+        return cells[0]
+
+    @property
+    def free(self) -> tuple[Cell, ...]:
+        """The empty cells."""
+        taken = {cell for cell, _ in self.blocks}
+        return tuple(cell for cell in range(CELLS) if cell not in taken)
+
+    def triples(self) -> tuple[tuple[str, str, str], ...]:
+        """The scene as a graph: every block's attributes and place, and what lies on what."""
+        found: list[tuple[str, str, str]] = []
+        for cell, block in self.blocks:
+            values = (block.shape, block.colour, block.size, block.fill, PLACES[cell])
+            names = ("shape", "colour", "size", "fill", "place")
+            found += [(block.label, name, value) for name, value in zip(names, values, strict=True)]
+            below = self.in_cell(cell)[0]
+            if below is not block:
+                found.append((block.label, "on", below.label))
+        return tuple(found)
 
 
 @dataclass(frozen=True)
 class BlockAction:
-    """Something done at a cell; ``value`` is the new colour or shape, ``block`` what is added."""
+    """Something done to ``block``.
+
+    ``value`` is the new colour, shape, size or place; ``other`` the block to swap with or to lie
+    on. For add, ``block`` is the new one.
+    """
 
     verb: Verb
-    cell: Cell
+    block: Block
     value: str = ""
-    block: Block | None = None
+    other: Block | None = None
+
+    @property
+    def transformation(self) -> tuple[str, str, str]:
+        """The action as (object, attribute, value), as TRANCE's transformations are written."""
+        attribute = {"paint": "colour", "resize": "size", "reshape": "shape", "move": "place"}
+        value = self.other.label if self.other else self.value
+        return self.block.label, attribute.get(self.verb, self.verb), value
 
 
-def changed(block: Block, verb: Verb, value: str = "") -> Block:
-    """The block after it was painted, grown, shrunk or reshaped.
+def changed(block: Block, verb: Verb, value: str) -> Block:
+    """The block after it was painted, resized or reshaped.
 
     Raises: InputError if the value is unknown, or nothing would change.
     """
@@ -83,8 +133,8 @@ def changed(block: Block, verb: Verb, value: str = "") -> Block:
         after = replace(block, colour=value)
     elif verb == "reshape" and value in SHAPES:
         after = replace(block, shape=value)
-    elif verb in ("grow", "shrink"):
-        after = replace(block, size="large" if verb == "grow" else "small")
+    elif verb == "resize" and value in SIZES:
+        after = replace(block, size=value)
     else:
         raise InputError(f"A block cannot be changed by “{verb} {value}”.")
     if after == block:
@@ -92,204 +142,88 @@ def changed(block: Block, verb: Verb, value: str = "") -> Block:
     return after
 
 
+def _place(value: str, scene: Scene) -> Cell:
+    if value not in PLACES:
+        raise InputError(f"“{value}” is no place; places are {', '.join(PLACES)}.")
+    cell = PLACES.index(value)
+    if cell not in scene.free:
+        raise InputError(f"The {value} is taken.")
+    return cell
+
+
+def _without(scene: Scene, block: Block) -> list[tuple[Cell, Block]]:
+    cell = scene.find(block)
+    if scene.in_cell(cell)[-1] != block:
+        raise InputError(f"Something lies on the {block.label}.")
+    return [item for item in scene.blocks if item != (cell, block)]
+
+
+def _change(scene: Scene, action: BlockAction) -> Scene:
+    cell = scene.find(action.block)
+    after = changed(action.block, action.verb, action.value)
+    if action.verb == "resize" and len(scene.in_cell(cell)) > 1:
+        raise InputError(f"The {action.block.label} is part of a stack and keeps its size.")
+    rest = [item for item in scene.blocks if item != (cell, action.block)]
+    return Scene((*rest, (cell, after)))
+
+
+def _move(scene: Scene, action: BlockAction) -> Scene:
+    rest = _without(scene, action.block)
+    return Scene((*rest, (_place(action.value, scene), action.block)))
+
+
+def _swap(scene: Scene, action: BlockAction) -> Scene:
+    if action.other is None:
+        raise InputError("A swap needs two blocks.")
+    first, second = scene.find(action.block), scene.find(action.other)
+    rest = [item for item in _without(scene, action.block) if item in _without(scene, action.other)]
+    if len(rest) != len(scene.blocks) - 2 or first == second:
+        raise InputError("These two blocks cannot change places.")
+    return Scene((*rest, (first, action.other), (second, action.block)))
+
+
+def _remove(scene: Scene, action: BlockAction) -> Scene:
+    return Scene(tuple(_without(scene, action.block)))
+
+
+def _add(scene: Scene, action: BlockAction) -> Scene:
+    if any(block == action.block for _, block in scene.blocks):
+        raise InputError(f"There is a {action.block.label} already; copy it instead.")
+    return Scene((*scene.blocks, (_place(action.value, scene), action.block)))
+
+
+def _copy(scene: Scene, action: BlockAction) -> Scene:
+    scene.find(action.block)
+    return Scene((*scene.blocks, (_place(action.value, scene), action.block)))
+
+
+def _stack(scene: Scene, action: BlockAction) -> Scene:
+    if action.other is None or (action.block.size, action.other.size) != ("small", "large"):
+        raise InputError("Only a small block can be stacked on a large one.")
+    cell = scene.find(action.other)
+    return Scene((*_without(scene, action.block), (cell, action.block)))
+
+
+_DO: dict[Verb, Callable[[Scene, BlockAction], Scene]] = {
+    "paint": _change,
+    "resize": _change,
+    "reshape": _change,
+    "move": _move,
+    "swap": _swap,
+    "remove": _remove,
+    "add": _add,
+    "copy": _copy,
+    "stack": _stack,
+}
+
+
 def apply(scene: Scene, action: BlockAction) -> Scene:
     """The scene after the action.
 
-    Raises: InputError if the cell is empty (for add: taken) or nothing would change.
+    Raises: InputError if a block is missing or there several times, a place is taken, or nothing
+    would change.
     """
-    blocks = dict(scene.blocks)
-    if action.verb == "add":
-        if action.cell in blocks or action.block is None:
-            raise InputError(f"Nothing can be added at cell {action.cell}: it must be empty.")
-        blocks[action.cell] = action.block
-        return Scene(tuple(blocks.items()))
-    if action.cell not in blocks:
-        raise InputError(f"There is no block at cell {action.cell} to {action.verb}.")
-    if action.verb == "remove":
-        del blocks[action.cell]
-    else:
-        blocks[action.cell] = changed(blocks[action.cell], action.verb, action.value)
-    return Scene(tuple(blocks.items()))
-
-
-# ── chance ──────────────────────────────────────────────────────────────────────────────────────
-
-
-def random_block(rng: random.Random) -> Block:
-    """Any block, all equally likely."""
-    return Block(rng.choice(SHAPES), rng.choice(tuple(COLOURS)), rng.choice(SIZES))
-
-
-def random_scene(rng: random.Random, count: int) -> Scene:
-    """``count`` different blocks in different cells."""
-    cells = rng.sample(range(GRID * GRID), count)
-    found: list[Block] = []
-    while len(found) < count:
-        block = random_block(rng)
-        if block not in found:
-            found.append(block)
-    return Scene(tuple(zip(cells, found, strict=True)))
-
-
-def random_action(rng: random.Random, scene: Scene, verbs: tuple[Verb, ...] = VERBS) -> BlockAction:
-    """An action that changes the scene and leaves no two blocks alike; all verbs equally likely."""
-    alike = {block for _, block in scene.blocks}
-    while True:
-        verb = rng.choice(verbs)
-        taken = [cell for cell, _ in scene.blocks]
-        free = [cell for cell in range(GRID * GRID) if cell not in taken]
-        cells = free if verb == "add" else taken
-        if not cells:
-            continue
-        cell = rng.choice(cells)
-        value = {"paint": tuple(COLOURS), "reshape": SHAPES}.get(verb)
-        new = random_block(rng) if verb == "add" else None
-        action = BlockAction(verb, cell, rng.choice(value) if value else "", new)
-        try:
-            after = apply(scene, action).at(cell)
-        except InputError:
-            continue
-        if after is None or after not in alike:
-            return action
-
-
-# ── pictures ────────────────────────────────────────────────────────────────────────────────────
-
-
-def _corners(shape: str, turn: float) -> list[tuple[float, float]]:
-    """The outline of a shape around (0, 0), reaching to 1."""
-    if shape == "square":
-        radii, first = [1.18] * 4, math.pi / 4
-    elif shape == "triangle":
-        radii, first = [1.18] * 3, -math.pi / 2
-    else:
-        radii, first = [1.12, 0.46] * 5, -math.pi / 2
-    step = 2 * math.pi / len(radii)
-    angles = [first + turn + number * step for number in range(len(radii))]
-    return [(r * math.cos(a), r * math.sin(a)) for r, a in zip(radii, angles, strict=True)]
-
-
-@lru_cache(maxsize=2048)
-def _mask(shape: str, reach_px: int, turn_degrees: int) -> Image.Image:
-    """The shape as a smooth mask."""
-    side = 2 * (reach_px + reach_px // 4 + 1)
-    big = side * _SUPERSAMPLING
-    mask = Image.new("L", (big, big))
-    pen, middle, reach = ImageDraw.Draw(mask), big / 2, reach_px * _SUPERSAMPLING
-    if shape == "circle":
-        pen.ellipse((middle - reach, middle - reach, middle + reach, middle + reach), fill=255)
-    else:
-        corners = _corners(shape, math.radians(turn_degrees))
-        pen.polygon([(middle + x * reach, middle + y * reach) for x, y in corners], fill=255)
-    return mask.reduce(_SUPERSAMPLING)
-
-
-def _stamp(
-    canvas: Image.Image, mask: Image.Image, x: float, y: float, ink: tuple[int, ...]
-) -> None:
-    canvas.paste(ink, (round(x - mask.width / 2), round(y - mask.height / 2)), mask)
-
-
-def _ground(rng: random.Random | None, size_px: int) -> Image.Image:
-    return backdrop(rng, size_px) if rng else Image.new("RGB", (size_px, size_px), _PAPER)
-
-
-def draw_scene(scene: Scene, rng: random.Random | None, size_px: int = 96) -> Image.Image:
-    """An RGB picture of the scene; place, tilt, shade, background and light differ every time.
-
-    Without ``rng`` it is plain: upright blocks in the middle of their cells, on off-white.
-    """
-    canvas = _ground(rng, size_px)
-    side = size_px / GRID
-    for cell, block in scene.blocks:
-        x, y = (cell % GRID + 0.5) * side, (cell // GRID + 0.5) * side
-        reach, shade, turn = _REACH[block.size] * side, 0, 0
-        if rng:
-            jitter = side * 0.06
-            x, y = x + rng.uniform(-jitter, jitter), y + rng.uniform(-jitter, jitter)
-            reach *= rng.uniform(0.92, 1.04)
-            shade, turn = rng.randint(-14, 14), rng.randrange(-9, 10, 3)
-        ink = tuple(max(0, min(255, part + shade)) for part in COLOURS[block.colour])
-        edge = max(1, round(size_px / 96))
-        _stamp(canvas, _mask(block.shape, round(reach) + edge, turn), x, y, _INK)
-        _stamp(canvas, _mask(block.shape, round(reach), turn), x, y, ink)
-    return photograph(canvas, rng) if rng else canvas
-
-
-def draw_action(
-    action: BlockAction, size_px: int = 96, rng: random.Random | None = None
-) -> Image.Image:
-    """An RGB icon of what is done: a drop of paint, arrows, an outline, a plus or a minus.
-
-    With ``rng`` the background and the light differ every time, else they are plain.
-    """
-    big = size_px * _SUPERSAMPLING
-    icon = Image.new("RGBA", (big, big))
-    pen = ImageDraw.Draw(icon)
-    _ICONS[action.verb](pen, big, action)
-    icon = icon.reduce(_SUPERSAMPLING)
-    canvas = _ground(rng, size_px)
-    canvas.paste(icon, (0, 0), icon)
-    return photograph(canvas, rng) if rng else canvas
-
-
-def _badge(pen: ImageDraw.ImageDraw, side: int, *, light: bool = True) -> None:
-    """A round plate, so that an icon looks like a sign and never like a scene."""
-    edge = side * 0.06
-    fill = (255, 255, 255, 255) if light else _INK
-    pen.ellipse((edge, edge, side - edge, side - edge), fill=fill, outline=_INK, width=side // 32)
-
-
-def _paint_icon(pen: ImageDraw.ImageDraw, side: int, action: BlockAction) -> None:
-    _badge(pen, side)
-    middle, low, reach = side / 2, side * 0.58, side * 0.2
-    tip, colour = side * 0.16, COLOURS[action.value]
-    wide = reach * 0.93
-    pen.polygon(
-        [(middle, tip), (middle - wide, low - reach * 0.38), (middle + wide, low - reach * 0.38)],
-        colour,
-    )
-    pen.ellipse((middle - reach, low - reach, middle + reach, low + reach), fill=colour)
-
-
-def _arrows_icon(pen: ImageDraw.ImageDraw, side: int, action: BlockAction) -> None:
-    _badge(pen, side)
-    outward = action.verb == "grow"
-    for across, along in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
-        near, far = side * 0.09, side * 0.27
-        tip, tail = (far, near) if outward else (near, far)
-        start = (side / 2 + across * tail, side / 2 + along * tail)
-        end = (side / 2 + across * tip, side / 2 + along * tip)
-        pen.line([start, end], fill=_INK, width=side // 18)
-        back = -side * 0.15 if outward else side * 0.15
-        pen.polygon([end, (end[0] + across * back, end[1]), (end[0], end[1] + along * back)], _INK)
-
-
-def _reshape_icon(pen: ImageDraw.ImageDraw, side: int, action: BlockAction) -> None:
-    _badge(pen, side)
-    middle, reach, width = side / 2, side * 0.23, side // 22
-    if action.value == "circle":
-        box = (middle - reach, middle - reach, middle + reach, middle + reach)
-        pen.ellipse(box, outline=_INK, width=width)
-        return
-    points = [(middle + x * reach, middle + y * reach) for x, y in _corners(action.value, 0.0)]
-    pen.line([*points, *points[:2]], fill=_INK, width=width, joint="curve")
-
-
-def _sign_icon(pen: ImageDraw.ImageDraw, side: int, action: BlockAction) -> None:
-    _badge(pen, side, light=False)
-    middle, reach, thick = side / 2, side * 0.26, side * 0.055
-    bar = (255, 255, 255)
-    pen.rectangle((middle - reach, middle - thick, middle + reach, middle + thick), fill=bar)
-    if action.verb == "add":
-        pen.rectangle((middle - thick, middle - reach, middle + thick, middle + reach), fill=bar)
-
-
-_ICONS = {
-    "paint": _paint_icon,
-    "grow": _arrows_icon,
-    "shrink": _arrows_icon,
-    "reshape": _reshape_icon,
-    "remove": _sign_icon,
-    "add": _sign_icon,
-}
+    after = _DO[action.verb](scene, action)
+    if after == scene:
+        raise InputError(f"“{action.verb}” changes nothing here.")
+    return after

@@ -12,6 +12,7 @@ import random
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 
@@ -27,6 +28,9 @@ ATLAS_INDEX = ASSETS / "everyday_atlas.json"
 TILE_PX = 128
 PAPER = (247, 246, 242)
 """The off-white behind clean pictures."""
+Style = Literal["noto"]
+STYLES: tuple[Style, ...] = ("noto",)
+"""The sets of drawings in the atlas."""
 _TILE_SIDES = (48, 64, 96, TILE_PX)
 
 
@@ -167,19 +171,29 @@ def picture(label: str, size_px: int = 128, *, action: bool = False) -> Image.Im
     return canvas
 
 
-def draw(label: str, rng: random.Random, size_px: int = 96, *, action: bool = False) -> Image.Image:
+def draw(
+    label: str,
+    rng: random.Random,
+    size_px: int = 96,
+    *,
+    action: bool = False,
+    style: Style | None = None,
+    far: bool = False,
+) -> Image.Image:
     """An RGB picture that differs every time: size, place, tilt, background, light and sharpness.
 
-    The thing covers 45 to 95 % of the side, is tilted by at most 25° and never mirrored. One
-    picture in six is a clean one, as in the examples.
+    The thing covers 48 to 95 % of the side, is tilted by at most 25° and never mirrored. One
+    picture in six is a clean one, as in the examples. With ``far`` it covers 34 to 46 % and is
+    tilted by 26 to 45°, which no training sees. Without ``style`` any set of drawings is taken.
 
     Raises: InputError if the tables do not have the label.
     """
     emoji = _emoji(label, action)
-    if rng.random() < 1 / 6:
+    if not far and rng.random() < 1 / 6:
         return picture(label, size_px, action=action)
-    scale = rng.uniform(0.48, 0.95)
-    tilt = math.radians(rng.uniform(-25.0, 25.0) if rng.random() < 0.7 else 0.0)
+    scale = rng.uniform(0.34, 0.46) if far else rng.uniform(0.48, 0.95)
+    turned = rng.uniform(-25.0, 25.0) if rng.random() < 0.7 else 0.0
+    tilt = math.radians(rng.choice((-1, 1)) * rng.uniform(26.0, 45.0) if far else turned)
     free = (1.0 - scale) / 2 + 0.02
     centre_x = size_px * (0.5 + rng.uniform(-free, free))
     centre_y = size_px * (0.5 + rng.uniform(-free, free))

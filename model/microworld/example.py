@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from model.microworld.blocks import BlockAction, Scene
 from model.records import Role
 
 FactWords = tuple[str, str, str]
@@ -16,8 +17,12 @@ FactWords = tuple[str, str, str]
 class Item:
     """A question with its pictures and its one right answer.
 
-    ``roles`` is empty or names every picture; ``labels`` says what each picture shows; ``facts``
-    are lines of the graph that are shown with the question and may contradict daily life.
+    ``roles`` is empty or names every picture; ``labels`` says what each picture shows and
+    ``scenes`` which blocks it holds, None for a picture of something else. ``facts`` are lines of
+    the graph that are shown with the question and may contradict daily life. ``thought`` holds
+    the short steps that lead to the answer, ``steps`` what was done to the first scene, and
+    ``outcome`` the thing that comes of it. ``strange`` tells that a picture shows nothing of this
+    world.
     """
 
     question: str
@@ -26,3 +31,8 @@ class Item:
     labels: tuple[str, ...] = ()
     roles: tuple[Role, ...] = ()
     facts: tuple[FactWords, ...] = ()
+    thought: str = ""
+    scenes: tuple[Scene | None, ...] = ()
+    steps: tuple[BlockAction, ...] = ()
+    outcome: str = ""
+    strange: bool = False

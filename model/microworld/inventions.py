@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from functools import lru_cache
+from zlib import crc32
 
 from model.microworld.everyday import actions, outcomes, table_rows, things
 from model.microworld.example import FactWords
@@ -59,16 +60,26 @@ def unknown_step(rng: random.Random) -> tuple[str, str]:
         strange = rng.random() < 0.3
         thing = strange_thing(rng) if strange else rng.choice(tuple(things()))
         step = (thing, rng.choice(tuple(actions())))
-        if step not in outcomes():
+        if step not in outcomes() and not is_new_pair(*step):
             return step
 
 
-def invented_fact(rng: random.Random) -> FactWords:
-    """A thing, an action and a result of the tables that do not belong together."""
+def is_new_pair(thing: str, action: str) -> bool:
+    """Whether a thing and an action of the tables are kept apart in training: one pair in eight."""
+    known = thing in things() and action in actions() and (thing, action) not in outcomes()
+    return known and crc32(f"{thing}/{action}".encode()) % 8 == 0
+
+
+def invented_fact(rng: random.Random, *, new: bool = False) -> FactWords:
+    """A thing, an action and a result of the tables that do not belong together.
+
+    With ``new`` the thing and the action are a pair that training never shows.
+    """
     while True:
         subject, object = rng.sample(tuple(things()), 2)
         relation = rng.choice(tuple(actions()))
-        if outcomes().get((subject, relation)) != object:
+        known = outcomes().get((subject, relation)) == object
+        if not known and is_new_pair(subject, relation) == new:
             return subject, relation, object
 
 
@@ -102,7 +113,8 @@ def beside(rng: random.Random, fact: FactWords | None, count: int) -> list[FactW
         if fact and rng.random() < 0.5:
             share_subject = rng.random() < 0.5
             subject, relation = (fact[0], relation) if share_subject else (subject, fact[1])
-        if (subject, relation) in taken or subject == object:
+        alike = (subject, relation) in taken or subject == object
+        if alike or is_new_pair(subject, relation):
             continue
         taken.add((subject, relation))
         found.append((subject, relation, object))

@@ -1,7 +1,8 @@
-"""The words of the micro-world: one exact answer for every content, several ways to ask for it.
+"""The words of daily life: one exact answer for every content, several ways to ask for it.
 
-Answers are short whole sentences. A label of the tables has its own grammar; any other label, such
-as a person may have typed, gets an article by its letters.
+The words of blocks are in ``blocks_words``. Answers are short whole sentences. A label of the
+tables has its own grammar; any other label, such as a person may have typed, gets an article by
+its letters.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from model.microworld.blocks import COLOURS, Block, BlockAction, Scene
+from model.microworld.blocks import COLOURS
+from model.microworld.blocks_words import listing, read_scene, relation_of
 from model.microworld.everyday import actions, things
 
+UNFAMILIAR = "I have not seen anything like this."
 DO_NOT_KNOW = "I do not know that yet. Show me a picture or teach me a triplet."
 WAIT = "wait"
 """The one action that is done to nothing: the thing changes by itself."""
@@ -40,6 +43,10 @@ ASK_CHANGE = (
     "What was done?",
     "Which step turned the first into the second?",
     "What is different now?",
+)
+ASK_STEPS = (
+    *("What happened here?", "What was done?", "Explain these pictures.", "What changed?"),
+    *("Which steps turned the first into the second?", "What happened between the pictures?"),
 )
 ASK_RESULT = ("What will happen?", "What do I get?", "What comes out?", "What is the result?")
 
@@ -79,11 +86,6 @@ def act(relation: str, what: str) -> str:
     if (verb == "paint" and rest in COLOURS) or (verb == "reshape" and rest.startswith("into ")):
         return f"{verb} {what} {rest}"
     return f"{relation} {what}"
-
-
-def listing(parts: Sequence[str]) -> str:
-    """“a”, “a and b”, “a, b and c”."""
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 # ── answers about everyday things ───────────────────────────────────────────────────────────────
@@ -186,68 +188,22 @@ def chain_question(rng: random.Random, steps: Sequence[tuple[str, str]]) -> str:
     )
 
 
-# ── blocks ──────────────────────────────────────────────────────────────────────────────────────
-
-
-def block_label(block: Block) -> str:
-    """“large red square”."""
-    return f"{block.size} {block.colour} {block.shape}"
-
-
-def block_relation(action: BlockAction) -> str:
-    """The action as a relation of the graph: “paint blue”, “reshape into a star”, “grow”."""
-    if action.verb == "reshape":
-        return f"reshape into a {action.value}"
-    return f"{action.verb} {action.value}".strip()
-
-
-def describe_answer(scene: Scene) -> str:
-    """“There is a large red square and a small blue star.” In reading order."""
-    if not scene.blocks:
-        return "There is nothing."
-    return f"There is {listing([noun(block_label(block)) for _, block in scene.blocks])}."
-
-
-def block_action_answer(action: BlockAction) -> str:
-    """“This picture shows painting something blue.”"""
-    gerund = {"paint": "painting", "grow": "growing", "shrink": "shrinking"}.get(action.verb)
-    gerund = gerund or {"reshape": "reshaping", "remove": "removing", "add": "adding"}[action.verb]
-    ending = f" into a {action.value}" if action.verb == "reshape" else f" {action.value}".rstrip()
-    return f"This picture shows {gerund} something{ending}."
-
-
-def change_answer(before: Scene, action: BlockAction) -> str:
-    """“The large red square was painted blue.”"""
-    if action.verb == "add":
-        assert action.block is not None
-        return f"{noun(block_label(action.block)).capitalize()} was added."
-    block = before.at(action.cell)
-    assert block is not None
-    ending = {
-        "paint": f"was painted {action.value}",
-        "grow": "grew",
-        "shrink": "shrank",
-        "reshape": f"became a {action.value}",
-        "remove": "was removed",
-    }[action.verb]
-    return f"The {block_label(block)} {ending}."
-
-
 # ── from a sentence back to a label ─────────────────────────────────────────────────────────────
 
 
 def label_of(sentence: str) -> str:
-    """The label in a naming sentence: “This is an egg.” → “egg”; else all of it."""
+    """The label in a naming sentence: “This is an egg.” → “egg”; else all of it.
+
+    Of blocks it is what they are, not where: “large red square and small blue star”.
+    """
     text = sentence.strip().rstrip(".")
+    blocks = read_scene(f"{text}.")
+    if blocks:
+        return listing([block.label for _, block in blocks])
     if text.startswith("This picture shows "):
         doing = text.removeprefix("This picture shows ")
         by_gerund = {action.gerund: label for label, action in actions().items()}
-        if doing in by_gerund:
-            return by_gerund[doing]
-        verbs = {"painting": "paint", "growing": "grow", "shrinking": "shrink", "adding": "add"}
-        verbs |= {"reshaping": "reshape", "removing": "remove"}
-        gerund, _, rest = doing.partition(" something")
-        return f"{verbs.get(gerund, gerund)}{rest}"
+        return by_gerund.get(doing) or relation_of(f"{text}.") or doing
     for opening in ("This is ", "These are ", "There is ", "There are "):
         if text.startswith(opening):
             return without_article(text.removeprefix(opening))

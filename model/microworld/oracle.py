@@ -10,36 +10,40 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from PIL import Image
-
 from model.errors import InputError
 from model.microworld import blocks_questions, everyday_questions, language, reading
+from model.microworld.conditions import Conditions, conditions_of
 from model.microworld.everyday import outcomes
 from model.microworld.example import FactWords, Item
+from model.microworld.hops import hop
 from model.microworld.small_talk import small_talk_item, talk_answer
 from model.microworld.splits import seed_of
-from model.records import Role
 
 PICTURE_PX = 96
 
 KINDS: dict[str, float] = {
-    "everyday-name": 0.16,
-    "everyday-action": 0.05,
-    "everyday-explain": 0.14,
-    "everyday-predict-picture": 0.13,
-    "everyday-predict-words": 0.09,
-    "everyday-predict-fact": 0.14,
+    "everyday-name": 0.12,
+    "everyday-action": 0.04,
+    "everyday-explain": 0.09,
+    "everyday-predict-picture": 0.09,
+    "everyday-predict-words": 0.06,
+    "everyday-predict-fact": 0.10,
     "everyday-chain": 0.05,
+    "everyday-hop": 0.08,
+    "everyday-unknown": 0.02,
     "blocks-describe": 0.08,
+    "blocks-look": 0.04,
     "blocks-action": 0.02,
-    "blocks-change": 0.03,
+    "blocks-inverse": 0.06,
     "blocks-explain": 0.03,
-    "blocks-predict": 0.03,
-    "chat": 0.05,
+    "blocks-event": 0.04,
+    "blocks-predict": 0.02,
+    "blocks-after": 0.02,
+    "chat": 0.04,
 }
 """Every kind of question and its share of a mixed set."""
 
-_MAKERS: dict[str, Callable[[random.Random, int], Item]] = {
+_MAKERS: dict[str, Callable[[random.Random, int, Conditions], Item]] = {
     "everyday-name": everyday_questions.name,
     "everyday-action": everyday_questions.action,
     "everyday-explain": everyday_questions.explain,
@@ -47,27 +51,26 @@ _MAKERS: dict[str, Callable[[random.Random, int], Item]] = {
     "everyday-predict-words": everyday_questions.predict_words,
     "everyday-predict-fact": everyday_questions.predict_fact,
     "everyday-chain": everyday_questions.chain,
+    "everyday-hop": hop,
+    "everyday-unknown": everyday_questions.unknown,
     "blocks-describe": blocks_questions.describe,
+    "blocks-look": blocks_questions.look,
     "blocks-action": blocks_questions.action,
-    "blocks-change": blocks_questions.change,
+    "blocks-inverse": blocks_questions.inverse,
     "blocks-explain": blocks_questions.explain,
+    "blocks-event": blocks_questions.event,
     "blocks-predict": blocks_questions.predict,
-    "chat": lambda rng, _: small_talk_item(rng),
+    "blocks-after": blocks_questions.after,
+    "chat": lambda rng, _, __: small_talk_item(rng),
 }
 
 
 @dataclass(frozen=True)
-class Example:
-    """One question and its one right answer; see ``example.Item`` for the fields they share."""
+class Example(Item):
+    """One question and its one right answer, with its kind and its name."""
 
-    kind: str
-    pictures: tuple[Image.Image, ...]
-    roles: tuple[Role, ...]
-    question: str
-    answer: str
-    facts: tuple[FactWords, ...]
-    spec: str
-    labels: tuple[str, ...] = ()
+    kind: str = ""
+    spec: str = ""
 
 
 def example(
@@ -87,17 +90,8 @@ def example(
         raise InputError(
             f"There is no kind “{kind}” of question; choose one of: {', '.join(KINDS)}."
         )
-    item = maker(random.Random(seed_of(split, index, kind)), size_px)
-    return Example(
-        kind=kind,
-        pictures=item.pictures,
-        roles=item.roles,
-        question=item.question,
-        answer=item.answer,
-        facts=item.facts,
-        spec=f"{split}/{index}/{kind}",
-        labels=item.labels,
-    )
+    item = maker(random.Random(seed_of(split, index, kind)), size_px, conditions_of(split))
+    return Example(**vars(item), kind=kind, spec=f"{split}/{index}/{kind}")
 
 
 def from_spec(spec: str, *, size_px: int = PICTURE_PX) -> Example:

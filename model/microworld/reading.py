@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from model.errors import InputError
-from model.microworld.blocks import COLOURS, SHAPES, SIZES, VERBS, Block, changed
+from model.microworld.blocks import COLOURS, SHAPES, Verb, changed
+from model.microworld.blocks_words import read_block
 from model.microworld.everyday import actions
-from model.microworld.language import WAIT, block_label, without_article
+from model.microworld.language import WAIT, without_article
 from model.microworld.small_talk import plain
 
 _PRONOUNS = ("it", "them", "this", "these", "that")
@@ -95,18 +96,13 @@ def _block_step(phrase: str) -> Step | None:
 
 def block_result(label: str, relation: str) -> str | None:
     """The label of a block after an action; None if it is no block, or nothing would change."""
-    size, colour, shape = (*label.split(), "", "", "")[:3]
-    found = next((name for name in SHAPES if name == shape), None)
-    extent = next((name for name in SIZES if name == size), None)
-    if found is None or extent is None or colour not in COLOURS:
-        return None
+    block = read_block(label)
     word, _, value = relation.partition(" ")
-    verb = next((name for name in VERBS if name == word), None)
-    if verb is None or verb in ("add", "remove"):
+    sizes = {"grow": "large", "shrink": "small"}
+    verb: Verb = "resize" if word in sizes else "paint" if word == "paint" else "reshape"
+    if block is None or word not in (*sizes, "paint", "reshape"):
         return None
     try:
-        return block_label(
-            changed(Block(found, colour, extent), verb, value.removeprefix("into a "))
-        )
+        return changed(block, verb, sizes.get(word, value.removeprefix("into a "))).label
     except InputError:
         return None

@@ -7,21 +7,20 @@ from functools import lru_cache
 from pathlib import Path
 
 from model.errors import InputError
+from model.microworld.conditions import SPLITS, conditions_of
 from model.paths import ASSETS
 
-SPLITS = ("train", "validation", "test")
-_SPLIT_BITS = 2
+_SPLIT_BITS = 4
 
 
 def seed_of(split: str, index: int, kind: str) -> int:
     """A 64-bit seed of its own for every (split, index, kind); splits never share one.
 
-    The lowest two bits are the split's number, the rest comes from SHA-256.
+    The lowest four bits are the split's number, the rest comes from SHA-256.
 
     Raises: InputError if the split is unknown or the index negative.
     """
-    if split not in SPLITS:
-        raise InputError(f"There is no split “{split}”; choose one of: {', '.join(SPLITS)}.")
+    conditions_of(split)
     if index < 0:
         raise InputError(f"An example's number is {index}; the smallest is 0.")
     digest = hashlib.sha256(f"{split}/{index}/{kind}".encode()).digest()

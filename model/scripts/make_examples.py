@@ -10,8 +10,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from model.microworld import everyday, language
-from model.microworld.blocks import Block, BlockAction, Scene, apply, draw_action, draw_scene
+from model.microworld import everyday
+from model.microworld.blocks import Block, BlockAction, Scene, apply
+from model.microworld.blocks_pictures import draw_action, draw_scene
+from model.microworld.blocks_words import block_relation, scene_label
 from model.paths import ASSETS
 
 EXAMPLES = ASSETS / "examples"
@@ -31,9 +33,9 @@ EVERYDAY = (
     ("sheep", "shear"),
 )
 BLOCKS = (
-    (Block("square", "red", "large"), BlockAction("paint", CENTRE, "blue")),
-    (Block("star", "yellow", "small"), BlockAction("grow", CENTRE)),
-    (Block("circle", "green", "large"), BlockAction("reshape", CENTRE, "triangle")),
+    BlockAction("paint", Block("square", "red", "large"), "blue"),
+    BlockAction("resize", Block("star", "yellow", "small"), "large"),
+    BlockAction("reshape", Block("circle", "green", "large"), "triangle"),
 )
 
 
@@ -62,14 +64,10 @@ def write_examples(folder: Path) -> list[dict[str, str]]:
             everyday.picture(result, SIDE_PX),
         ]
         rows.append(_save(folder, (subject, relation, result), pictures))
-    for block, action in BLOCKS:
-        before = Scene(((CENTRE, block),))
+    for action in BLOCKS:
+        before = Scene(((CENTRE, action.block),))
         after = apply(before, action)
-        words = (
-            language.block_label(block),
-            language.block_relation(action),
-            language.block_label(after.blocks[0][1]),
-        )
+        words = (scene_label(before), block_relation(action), scene_label(after))
         pictures = [
             draw_scene(before, None, SIDE_PX),
             draw_action(action, SIDE_PX),
