@@ -21,7 +21,8 @@ class Conditions:
     ``steps`` how many things are done to it; ``new_verb`` whether the verb that training shows
     only alone is one of several steps; ``hops`` how far an answer lies in the graph; ``far``
     whether pictures are tilted, small and dark as never in training; ``new_pairs`` whether facts
-    join a thing with an action that training never joins.
+    join a thing with an action that training never joins; ``new_strange`` whether pictures of
+    nothing known are of kinds that training never shows.
     """
 
     pairs: Literal["seen", "held out"] = "seen"
@@ -31,13 +32,14 @@ class Conditions:
     hops: tuple[int, ...] = (1, 2)
     far: bool = False
     new_pairs: bool = False
+    new_strange: bool = False
 
 
 SEEN = Conditions()
 _SPLITS: Mapping[str, Conditions] = {
     "train": SEEN,
     "validation": SEEN,
-    "test": SEEN,
+    "test": replace(SEEN, new_strange=True),
     "cogent": replace(SEEN, pairs="held out"),
     "count": replace(SEEN, blocks=(5, 6)),
     "length": replace(SEEN, steps=(3, 4)),

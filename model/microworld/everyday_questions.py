@@ -18,7 +18,7 @@ from model.microworld.everyday import (
     triplets,
 )
 from model.microworld.example import FactWords, Item
-from model.microworld.strange import draw_strange
+from model.microworld.strange import HELD_OUT_KINDS, TRAINED_KINDS, draw_strange
 from model.records import ROLES, Role
 
 DISTRACTED = 0.15
@@ -210,10 +210,11 @@ def chain(rng: random.Random, size_px: int, conditions: Conditions = SEEN) -> It
 
 def unknown(rng: random.Random, size_px: int, conditions: Conditions = SEEN) -> Item:
     """A picture of nothing that this world holds: what is it? The test has kinds of its own."""
+    kinds = HELD_OUT_KINDS if conditions.new_strange else TRAINED_KINDS
     return Item(
         question=rng.choice(language.ASK_NAME),
         answer=language.UNFAMILIAR,
-        pictures=(draw_strange(rng, size_px),),
+        pictures=(draw_strange(rng, size_px, kinds),),
         labels=("",),
         strange=True,
     )

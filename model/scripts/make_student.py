@@ -22,6 +22,7 @@ import torch
 from model.bundles.bundle import Card
 from model.config import TrainConfig
 from model.learning.evaluation import evaluate_student
+from model.learning.familiarity import THRESHOLD, draw_line, judge_line
 from model.learning.recipe import (
     ANSWERING,
     READING,
@@ -148,6 +149,12 @@ def finish(student: ImageTokenReasoningLLM, out: Path, seed: int) -> None:
     measured = evaluate_student(learned, "validation", 400)
     figures = {f"validation exact, {kind}": value for kind, value in measured.by_kind.items()}
     figures = {"validation exact": measured.exact, "validation loss": measured.loss, **figures}
+    line = judge_line(learned, draw_line(learned))
+    figures |= {
+        THRESHOLD: line.threshold,
+        "known pictures refused (test)": line.known_refused,
+        "strange pictures refused (test, kinds never trained)": line.strange_refused,
+    }
     student.card = Card(**{**vars(student.card), "figures": figures})
     print(student.save(out), json.dumps(figures, indent=1))
 
