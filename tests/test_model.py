@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,8 @@ from model.config import PRESETS, SampleConfig
 from model.errors import InputError
 from model.model import ImageTokenReasoningLLM
 from model.network.image_tokenizer import PAD_COLOUR, Message, layout, letterbox, splice, to_pixels
-from model.network.text_tokenizer import IMAGE
-from tests.small import picture
+from model.network.text_tokenizer import IMAGE, THINK
+from tests.small import make_student, picture
 
 
 def test_presets_have_the_sizes_they_promise(tiny_student: ImageTokenReasoningLLM) -> None:
@@ -161,3 +162,67 @@ def test_transformers_loads_a_bundle_with_equal_logits(
     with torch.inference_mode():
         logits = ours(ids, torch.zeros(0, 3, 32, 32))
         torch.testing.assert_close(logits, theirs(ids).logits, rtol=1e-4, atol=1e-4)
+
+
+# ── thoughts and pictures ───────────────────────────────────────────────────────────────────────
+
+
+def _thinker() -> ImageTokenReasoningLLM:
+    student = make_student(seed=6)
+    student.config = replace(student.config, thinks=True)
+    return student
+
+
+def test_a_student_thinks_only_if_it_has_learned_to_and_is_asked_to() -> None:
+    message, thinker = Message("user", "What is this?"), _thinker()
+    think = thinker.tokenizer.id(THINK)
+    assert thinker.prompt([message], think=True).ids[-1] == think
+    assert think not in thinker.prompt([message]).ids
+    assert think not in make_student().prompt([message], think=True).ids
+
+
+def test_the_answer_begins_after_the_thought_and_the_thought_is_no_part_of_it() -> None:
+    thinker = _thinker()
+    prompt = thinker.prompt([Message("user", "What is this?")], room=220, think=True)
+    sampling = SampleConfig(max_tokens=220, temperature=1.5, seed=5)
+    said = list(thinker.reason(prompt, sampling))
+    kinds = [thought for thought, _ in said]
+    assert kinds == sorted(kinds, reverse=True), "first the thought, then the answer"
+    assert {True, False} == set(kinds), "the thought ended within 220 tokens"
+    answer = "".join(text for thought, text in said if not thought)
+    assert "".join(thinker.pieces(prompt, sampling)) == answer
+
+
+def test_a_thought_can_only_end_and_an_answer_cannot_begin_one() -> None:
+    thinker = _thinker()
+    thinking, answering = (thinker.banned_ids(thinking=flag) for flag in (True, False))
+    assert thinker.end_of_thought not in thinking
+    assert thinker.end_ids <= set(thinking)
+    assert {thinker.end_of_thought, thinker.tokenizer.id(THINK)} <= set(answering)
+    assert not thinker.end_ids & set(answering)
+
+
+def test_pictures_have_a_familiarity_and_results_an_embedding(tmp_path: Path) -> None:
+    student = make_student(seed=6)
+    scores = student.familiarity([picture("red"), picture("white")])
+    assert len(scores) == 2
+    assert all(0 < score < 1 for score in scores)
+    imagined = student.imagine(student.prompt([Message("user", "Show me an egg.")]))
+    assert imagined.shape == (student.config.vision.embedding_size,)
+    assert float(imagined.norm()) == pytest.approx(1, abs=1e-5)
+    student.save(tmp_path / "bundle")
+    loaded = ImageTokenReasoningLLM.load_from_bundle(tmp_path / "bundle")
+    assert loaded.familiarity([picture("red")]) == pytest.approx(scores[:1], abs=2e-3)
+
+
+def test_a_student_without_picture_heads_refuses_nothing_and_imagines_nothing(
+    tmp_path: Path,
+) -> None:
+    student = make_student()
+    config = replace(student.config, picture_heads=False)
+    plain = ImageTokenReasoningLLM(config, student.tokenizer)
+    plain.save(tmp_path / "bundle")
+    loaded = ImageTokenReasoningLLM.load_from_bundle(tmp_path / "bundle")
+    assert loaded.familiarity([picture("red")]) == [1.0]
+    with pytest.raises(InputError, match="cannot imagine"):
+        loaded.imagine(loaded.prompt([Message("user", "egg?")]))

@@ -8,7 +8,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from model.config import DecoderConfig, SampleConfig
 from model.errors import ConfigError
-from model.network.text_generation import Decoder, KVCache, Sampler
+from model.network.text_generation import Decoder, KVCache, Sampler, attend
 
 SHAPES = [
     DecoderConfig(
@@ -160,3 +160,14 @@ def test_repetition_penalty_divides_positive_and_multiplies_negative_scores() ->
 
 def test_banned_tokens_are_never_drawn() -> None:
     assert Sampler(SampleConfig(temperature=0), banned=[0]).next(LOGITS) == 1
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_attention_that_is_learned_from_equals_attention_that_is_not(masked: bool) -> None:
+    torch.manual_seed(2)
+    q, k, v = (torch.randn(2, 3, 7, 8) for _ in range(3))
+    mask = torch.ones(2, 1, 7, 7, dtype=torch.bool).tril() if masked else None
+    fused = attend(q, k, v, mask, causal=not masked)
+    plain = attend(q.requires_grad_(), k, v, mask, causal=not masked)
+    torch.testing.assert_close(plain, fused)
+    assert plain.requires_grad

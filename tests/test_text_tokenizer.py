@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from model.network.text_tokenizer import (
+    END_THINK,
     IM_END,
     SPECIAL_TOKENS,
     TextStream,
@@ -88,3 +89,15 @@ def test_text_that_only_looks_like_a_stop_string_is_given_back() -> None:
     said = "".join(stream.push(index) for index in tokenizer.encode("see the STO"))
     assert said == "see the "
     assert stream.finish() == "STO"
+
+
+def test_a_thought_ends_where_it_says_and_stop_strings_are_for_the_answer_alone() -> None:
+    tokenizer = simple_tokenizer()
+    stream = TextStream(tokenizer, stop=["STOP"], thinking=True)
+    thought = [stream.push(index) for index in tokenizer.encode("it says STOP")]
+    assert stream.thinking
+    assert "".join(thought) == "it says STOP"
+    assert stream.push(tokenizer.id(END_THINK)) == ""
+    assert not stream.thinking
+    answer = "".join(stream.push(index) for index in tokenizer.encode("A sign. STOP now"))
+    assert answer + stream.finish() == "A sign. "
