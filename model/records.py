@@ -162,16 +162,29 @@ class StudentStatus:
 
 @dataclass(frozen=True)
 class Description:
-    """What the student sees in a picture, and how sure it is (0–1)."""
+    """What the student sees in a picture, and how sure it is (0–1); nothing if it is unfamiliar."""
 
     label: str
     sentence: str
     confidence: float
+    familiar: bool = True
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """The known picture that is most like an imagined one; ``similarity`` is their cosine."""
+
+    label: str
+    picture: PictureId
+    similarity: float
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One message of a chat. ``roles`` names the pictures of a triplet, or is empty."""
+    """One message of a chat. ``roles`` names the pictures of a triplet, or is empty.
+
+    ``thought`` is what the student wrote before its answer.
+    """
 
     role: Literal["user", "assistant"]
     text: str
@@ -179,6 +192,7 @@ class Turn:
     roles: tuple[Role, ...] = ()
     facts: tuple[Fact, ...] = ()
     stats: AnswerStats | None = None
+    thought: str = ""
 
 
 @dataclass(frozen=True)

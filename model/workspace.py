@@ -20,14 +20,11 @@ from PIL import Image
 from model import paths
 from model.bundles.bundle import bundle_info
 from model.config import DistillConfig, SampleConfig, options_of
-from model.errors import InputError
 from model.jobs.jobs import Jobs
-from model.knowledge.graph_rag import retrieve, words
-from model.knowledge.pictures import Pictures, decode
+from model.knowledge.pictures import Pictures
 from model.knowledge.store import Store
 from model.learning import budget as budgets
 from model.microworld import everyday
-from model.microworld.language import label_of
 from model.records import (
     ROLES,
     Answer,
@@ -37,7 +34,7 @@ from model.records import (
     Description,
     Evaluation,
     ExampleTriplet,
-    Fact,
+    Expectation,
     GraphView,
     Metric,
     PictureId,
@@ -54,34 +51,15 @@ from model.records import (
     TripletPage,
     Turn,
 )
-from model.serving.students import SHIPPED, EnginePool, Students
+from model.serving.asking import Asking
+from model.serving.students import SHIPPED, SHIPPED_SETTING, EnginePool, Students
 from model.teachers.builtin import BuiltinTeacher
 from model.teachers.ollama import OllamaTeacher
 
 if TYPE_CHECKING:
     from model.learning.examples import Lesson
-    from model.serving.engine import Engine
 
 log = logging.getLogger(__name__)
-
-SURE_ENOUGH = 0.5
-"""Below this the student's name for a picture is not used to look facts up."""
-WHAT_IS_IT = "What is this?"
-POINTS_BACK = frozenset({"it", "this", "that", "them", "these", "they"})
-
-
-def in_one_turn(turns: Sequence[Turn]) -> Turn:
-    """The last turn with what it points back to: “… if I heat it?” means the picture before.
-
-    Students learn from single questions; earlier turns would only mislead them.
-    """
-    last = turns[-1]
-    if last.pictures or not POINTS_BACK & set(words(last.text)):
-        return last
-    for earlier in reversed(turns[:-1]):
-        if earlier.pictures:
-            return replace(last, pictures=earlier.pictures[-1:])
-    return last
 
 
 class Workspace:
@@ -102,6 +80,7 @@ class Workspace:
         self._pictures = Pictures(paths.pictures(folder))
         self._jobs = Jobs(self._store, folder)
         self._teacher_address = teacher_address
+        self._store.set_setting(SHIPPED_SETTING, str(shipped.resolve()))  # runs start from it, too
         self._students = Students(
             paths.students(folder),
             shipped,
@@ -109,6 +88,7 @@ class Workspace:
             StudentId(self._store.setting("student") or SHIPPED),
             lambda student: self._store.set_setting("student", student),
         )
+        self._asking = Asking(self._store, self._pictures, self._students, self._ensure_examples)
         self._jobs.repair()
         self._examples_lock = threading.Lock()
 
@@ -236,43 +216,17 @@ class Workspace:
 
     def describe(self, picture: PictureId) -> Description:
         """What the student sees in a picture, and how sure it is."""
-        image = decode(self._pictures.path(picture))
-        engine = self._students.engine()
-        sentence, sure = engine.run(lambda s: s.describe(image, WHAT_IS_IT)).result()
-        return Description(label_of(sentence), sentence, sure)
+        return self._asking.describe(picture)
 
     def answer(
         self, turns: Sequence[Turn], settings: SampleConfig, student: StudentId | None = None
     ) -> Answer:
         """Answer the last turn. Raises: InputError, EngineBusy, BundleError."""
-        if not turns or turns[-1].role != "user":
-            raise InputError("There is no question to answer. Type one first.")
-        # the student is in memory from here on, so its network may be imported
-        from model.network.image_tokenizer import Message
+        return self._asking.answer(turns, settings, student)
 
-        engine, turn = self._students.engine(student), in_one_turn(turns)
-        facts = self._facts(turn, engine) if settings.use_graph else ()
-        message = Message("user", turn.text, len(turn.pictures), turn.roles)
-        images = [decode(self._pictures.path(picture)) for picture in turn.pictures]
-        lines = [fact.line for fact in facts]
-        prompt = engine.student.prompt(
-            [message], images, lines, room=settings.max_tokens, think=settings.think
-        )
-        return engine.ask(prompt, settings, facts)
-
-    def _facts(self, turn: Turn, engine: Engine) -> tuple[Fact, ...]:
-        """The facts that a question leans on; pictures count under the names they have."""
-        self._ensure_examples()
-        labels = [label for picture in turn.pictures if (label := self._name(picture, engine))]
-        return tuple(retrieve(self._store, turn.text, labels))
-
-    def _name(self, picture: PictureId, engine: Engine) -> str:
-        node = self._store.node_by_picture(picture)
-        if node is not None:
-            return node.label
-        image = decode(self._pictures.path(picture))
-        sentence, sure = engine.run(lambda s: s.describe(image, WHAT_IS_IT)).result()
-        return label_of(sentence) if sure >= SURE_ENOUGH else ""
+    def expect(self, turn: Turn) -> Expectation | None:
+        """The known picture that is nearest to what the student imagines as the outcome."""
+        return self._asking.expect(turn)
 
     def evaluate(self, student: StudentId, questions: int = 50) -> Evaluation:
         """Measure a student on fresh micro-world questions; the same ones for every student.

@@ -21,6 +21,7 @@ from model.records import (
     Edge,
     Evaluation,
     Event,
+    Expectation,
     Fact,
     GraphView,
     Metric,
@@ -222,6 +223,13 @@ class FakeBackend(FakePictures):
         self.made.pop(student, None)
         if self.current == student:
             self.current = StudentId(SHIPPED_STUDENT)
+
+    def expect(self, turn: Turn) -> Expectation | None:
+        self._maybe_fail()
+        for row in self.examples():
+            if row.draft.object_picture and row.draft.subject in turn.text:
+                return Expectation(row.draft.object, row.draft.object_picture, 0.91)
+        return None
 
     def describe(self, picture: PictureId) -> Description:
         self._maybe_fail()

@@ -31,7 +31,7 @@ def make_student(*, seed: int = 0, layers: int = 2) -> ImageTokenReasoningLLM:
             num_hidden_layers=layers,
             num_attention_heads=6,
             num_key_value_heads=2,
-            max_position_embeddings=256,
+            max_position_embeddings=512,
         ),
         vision=VisionConfig(
             image_size=32,

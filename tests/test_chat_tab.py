@@ -94,7 +94,7 @@ def test_drafts_gather_words_facts_and_figures() -> None:
         Event("stats", stats=STATS),
         Event("done"),
     ]
-    assert list(fold(events))[-1] == Draft("a word", (fact,), STATS)
+    assert list(fold(events))[-1] == Draft("a word", facts=(fact,), stats=STATS)
 
 
 def test_paced_shows_the_first_and_the_last_draft_and_skips_in_between() -> None:

@@ -112,12 +112,12 @@ def test_padding_does_not_change_a_row(tiny_student: ImageTokenReasoningLLM) -> 
 def test_a_long_chat_forgets_its_oldest_turns(tiny_student: ImageTokenReasoningLLM) -> None:
     turns = [
         Message(speaker, f"number {number} and some words around it", pictures)
-        for number in range(12)
+        for number in range(24)
         for speaker, pictures in (("user", 1), ("assistant", 0))
     ]
-    images = [picture("red") for _ in range(12)] + [picture("blue")]
+    images = [picture("red") for _ in range(24)] + [picture("blue")]
     prompt = tiny_student.prompt([*turns, Message("user", "the last one?", 1)], images, room=40)
-    assert len(prompt.ids) <= 256 - 40
+    assert len(prompt.ids) <= 512 - 40
     text = tiny_student.tokenizer.decode(prompt.ids)
     assert "number 0 " not in text
     assert text.endswith("user\nthe last one?\nassistant\n")
@@ -128,8 +128,8 @@ def test_a_long_chat_forgets_its_oldest_turns(tiny_student: ImageTokenReasoningL
 def test_a_question_that_cannot_fit_is_refused_with_numbers(
     tiny_student: ImageTokenReasoningLLM,
 ) -> None:
-    with pytest.raises(InputError, match=r"tokens long .* at most 216"):
-        tiny_student.prompt([Message("user", "egg " * 400)], room=40)
+    with pytest.raises(InputError, match=r"tokens long .* at most 472"):
+        tiny_student.prompt([Message("user", "egg " * 800)], room=40)
 
 
 def test_description_comes_with_the_probability_of_its_tokens(

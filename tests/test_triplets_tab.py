@@ -237,7 +237,7 @@ def test_a_prediction_streams_and_names_the_weights(backend: FakeBackend) -> Non
     turns, settings, _ = backend.asked[-1]
     assert turns[-1].text == "What happens if I heat the egg?"
     assert turns[-1].pictures == (picture,)
-    assert settings.max_tokens < 96
+    assert settings.think
     assert "&lt;b&gt;fried&lt;/b&gt; egg." in last
     assert backend.students()[0].short_hash in last
 

@@ -7,12 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from model.bundles.bundle import FAMILIAR_THRESHOLD, Card
 from model.config import SHIPPED_STUDENT, DistillConfig, SampleConfig
 from model.errors import BundleError, ConfigError, InputError, ReasonerError
+from model.jobs.worker import make_learner
+from model.knowledge.store import Store
 from model.model import ImageTokenReasoningLLM
+from model.paths import database
 from model.records import ROLES, PictureId, StudentId, TripletDraft, Turn
-from model.workspace import Workspace, in_one_turn
-from tests.small import picture
+from model.serving.asking import in_one_turn
+from model.serving.students import SHIPPED_SETTING
+from model.workspace import Workspace
+from tests.small import make_student, picture
 
 LIMIT_S = 60.0
 SHORT = SampleConfig(max_tokens=6)
@@ -212,3 +218,59 @@ def test_contradictions_are_refused_before_anything_starts() -> None:
         DistillConfig(steps=0)
     with pytest.raises(ConfigError, match="choose one of: continue, tiny, small"):
         DistillConfig(base="huge")  # type: ignore[arg-type]
+
+
+# ── pictures that nobody taught ─────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def wary(tmp_path: Path) -> Iterator[Workspace]:
+    """A workspace whose student finds every picture unfamiliar that is not in the graph."""
+    student = make_student(seed=0)
+    student.card = Card(name="wary", figures={FAMILIAR_THRESHOLD: 1.1})
+    student.save(tmp_path / "wary")
+    workspace = Workspace(tmp_path / "workspace", shipped=tmp_path / "wary")
+    yield workspace
+    workspace.close()
+
+
+def test_a_picture_like_nothing_known_is_said_to_be_so(wary: Workspace) -> None:
+    red = wary.add_picture(picture("red"))
+    description = wary.describe(red)
+    assert (description.familiar, description.label) == (False, "")
+    question = Turn("user", "What is this?", (red,))
+    events = list(wary.answer([question], SHORT).events())
+    assert events[0].text.startswith("I have not seen anything like this.")
+    assert [event.kind for event in events] == ["token", "stats", "done"]
+    egg = wary.examples()[0].draft.subject_picture
+    assert egg is not None
+    wary.add_triplet(TripletDraft("egg", "roll", "rolled egg", egg))
+    two = Turn("user", "What happened?", (egg, red))
+    assert "The second picture is new to me." in _text(wary, two)
+
+
+def test_a_picture_of_the_graph_is_never_refused(wary: Workspace) -> None:
+    red = wary.add_picture(picture("red"))
+    wary.add_triplet(TripletDraft("red card", "turn", "blue card", red))
+    assert wary.describe(red).familiar
+    assert "not seen" not in _text(wary, Turn("user", "What is this?", (red,)))
+
+
+def test_the_outcome_is_imagined_as_the_nearest_picture_of_the_graph(workspace: Workspace) -> None:
+    _ready(workspace)
+    question = Turn("user", "What happens if I heat an egg?")
+    found = workspace.expect(question)
+    assert found is not None
+    assert workspace.picture_path(found.picture).is_file()
+    assert -1 <= found.similarity <= 1
+    assert workspace.expect(question) == found
+
+
+def test_a_run_starts_from_the_student_that_the_app_was_started_with(wary: Workspace) -> None:
+    store = Store(database(wary.folder))
+    shipped = Path(store.setting(SHIPPED_SETTING) or "")
+    learner = make_learner(DistillConfig(), wary.folder, shipped)
+    store.close()
+    assert learner.card.name == "wary"
+    with pytest.raises(BundleError, match="not the name of a student"):
+        make_learner(DistillConfig(student="../shipped"), wary.folder, shipped)

@@ -23,6 +23,7 @@ from model.records import (
     Description,
     Evaluation,
     ExampleTriplet,
+    Expectation,
     GraphView,
     Metric,
     PictureId,
@@ -105,6 +106,10 @@ class Backend(Protocol):
         self, turns: Sequence[Turn], settings: SampleConfig, student: StudentId | None = None
     ) -> Answer:
         """Answer the last turn; at once, in a batch with everybody else's."""
+        ...
+
+    def expect(self, turn: Turn) -> Expectation | None:
+        """The known picture nearest to what the student imagines as the outcome, if any."""
         ...
 
     def evaluate(self, student: StudentId, questions: int = 50) -> Evaluation: ...

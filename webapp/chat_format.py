@@ -28,13 +28,15 @@ class Draft:
     """An answer as far as it has come."""
 
     text: str = ""
+    thought: str = ""
     facts: tuple[Fact, ...] = ()
     stats: AnswerStats | None = None
     error: str = ""
 
     def turn(self) -> Turn:
         """The answer as a turn of the conversation."""
-        return Turn("assistant", self.text, facts=self.facts, stats=self.stats)
+        thought = self.thought.strip()
+        return Turn("assistant", self.text, facts=self.facts, stats=self.stats, thought=thought)
 
 
 def fold(events: Iterable[Event]) -> Iterator[Draft]:
@@ -43,6 +45,8 @@ def fold(events: Iterable[Event]) -> Iterator[Draft]:
     for event in events:
         if event.kind == "token":
             draft = replace(draft, text=draft.text + event.text)
+        elif event.kind == "thought":
+            draft = replace(draft, thought=draft.thought + event.text)
         elif event.kind == "source" and event.fact is not None:
             draft = replace(draft, facts=(*draft.facts, event.fact))
         elif event.kind == "stats":
@@ -136,10 +140,25 @@ def _question(turn: Turn, number: int, thumbnail: Thumbnail) -> Message:
 
 
 def _answer(turn: Turn) -> Message:
-    blocks = [turn.text] if turn.text else []
+    blocks: list[str | Markup] = [thought_block(turn.thought)] if turn.thought else []
+    if turn.text:
+        blocks.append(turn.text)
     if turn.stats is not None:
         blocks.append(plain(stats_line(turn.stats)))
     return Message("assistant", tuple(blocks) or ("",))
+
+
+def thought_block(thought: str) -> Markup:
+    """What the student thought before it answered, folded; a step on each line."""
+    steps = "".join(f"<li>{escape(step)}</li>" for step in _steps(thought))
+    return Markup(
+        '<details class="itr-thought"><summary>What it thought first</summary>'
+        f"<ol>{steps}</ol></details>"
+    )
+
+
+def _steps(thought: str) -> list[str]:
+    return [step for part in thought.split(". ") if (step := part.strip().rstrip("."))]
 
 
 def _pictures(turn: Turn, thumbnail: Thumbnail) -> str:

@@ -105,7 +105,8 @@ def _first_frame(asked: list[Message], chat: Chat, token: str, sent: bool) -> tu
 
 
 def _draft_frame(asked: list[Message], draft: Draft) -> tuple[Any, ...]:
-    said = messages((draft.turn(),), _no_picture) if draft.text else [note("thinking…")]
+    begun = draft.text or draft.thought
+    said = messages((draft.turn(),), _no_picture) if begun else [note("thinking…")]
     return Frame(log=log_value([*asked, *said]), why=facts_html(draft.facts)).outputs()
 
 

@@ -13,6 +13,8 @@ from webapp.backend import Backend, Door
 from webapp.formatting import error_html, muted_html, role_heading, role_question
 from webapp.widgets import QUIET, bind, served, uploaded
 
+SURE, UNSURE = 0.8, 0.4
+"""From here on the student says what it sees; below the second it only guesses."""
 _PLACEHOLDERS: dict[Role, str] = {"what": "egg", "action": "heat", "result": "fried egg"}
 
 
@@ -115,13 +117,23 @@ def see_picture(backend: Backend, picture: str, label: str) -> tuple[Any, ...]:
         description = backend.describe(PictureId(picture))
     except ReasonerError as exc:
         return gr.Button(visible=False), "", muted_html(str(exc))
-    words = f"The student sees: {description.label} · {description.confidence:.0%}"
+    if not description.familiar:
+        return gr.Button(visible=False), "", muted_html(description.sentence)
+    words = f"The student {sureness(description.confidence)}: {description.label}"
+    words = f"{words} · {description.confidence:.0%}"
     offered = description.label.strip().lower() != (label or "").strip().lower()
     return (
         gr.Button(words, visible=offered),
         description.label,
         "" if offered else muted_html(words),
     )
+
+
+def sureness(confidence: float) -> str:
+    """How sure the student is, in words."""
+    if confidence >= SURE:
+        return "sees"
+    return "thinks it sees" if confidence >= UNSURE else "guesses"
 
 
 def accept_suggestion(seen: str) -> tuple[Any, ...]:

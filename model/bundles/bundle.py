@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 OUR_KEY = "image_token_reasoning"
 CONFIG, WEIGHTS, TOKENIZER, CARD = "config.json", "model.safetensors", "tokenizer.json", "card.md"
+FAMILIAR_THRESHOLD = "familiar threshold"
+"""The figure of a card by which unfamiliar pictures are told."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,12 @@ class Card:
     parent: str = ""
     created_at: float = 0.0
     figures: Mapping[str, float | str] = field(default_factory=dict)
+
+    @property
+    def familiar_threshold(self) -> float:
+        """Pictures less familiar than this are like nothing seen; 0 if it cannot tell."""
+        found = self.figures.get(FAMILIAR_THRESHOLD, 0.0)
+        return float(found) if isinstance(found, int | float) else 0.0
 
 
 @dataclass(frozen=True)

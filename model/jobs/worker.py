@@ -19,8 +19,8 @@ from pathlib import Path
 
 import torch
 
-from model.bundles.bundle import Card
-from model.config import SHIPPED_STUDENT, DistillConfig
+from model.bundles.bundle import FAMILIAR_THRESHOLD, Card
+from model.config import DistillConfig
 from model.errors import ReasonerError
 from model.jobs.jobs import run_folder, worker_lock
 from model.jobs.run_log import StoreRunLog
@@ -38,6 +38,7 @@ from model.model import ImageTokenReasoningLLM
 from model.network.text_tokenizer import TextTokenizer
 from model.paths import SHIPPED_BUNDLE, database, pictures, students
 from model.records import RunId, RunInfo, StudentId
+from model.serving.students import SHIPPED_SETTING, student_folder
 from model.teachers.base import Question, Teacher
 from model.teachers.builtin import BuiltinTeacher
 from model.teachers.ollama import OllamaTeacher
@@ -86,16 +87,12 @@ def _patiently(ask: Callable[[], PromptSet]) -> PromptSet:
     return ask()
 
 
-def bundle_path(workspace: Path, student: str) -> Path:
-    """The folder of a student."""
-    return SHIPPED_BUNDLE if student == SHIPPED_STUDENT else students(workspace) / student
-
-
-def make_learner(config: DistillConfig, workspace: Path) -> ImageTokenReasoningLLM:
-    """The student at step 0: one that exists, or a fresh one with the shipped tokenizer."""
+def make_learner(config: DistillConfig, workspace: Path, shipped: Path) -> ImageTokenReasoningLLM:
+    """The student at step 0: one that exists, or a fresh one with the shipped one's tokenizer."""
     if config.base == "continue":
-        return ImageTokenReasoningLLM.load_from_bundle(bundle_path(workspace, config.student))
-    text = (SHIPPED_BUNDLE / "tokenizer.json").read_text(encoding="utf-8")
+        folder = student_folder(students(workspace), shipped, config.student)
+        return ImageTokenReasoningLLM.load_from_bundle(folder)
+    text = (shipped / "tokenizer.json").read_text(encoding="utf-8")
     return ImageTokenReasoningLLM.new(config.base, TextTokenizer.from_json(text), seed=config.seed)
 
 
@@ -112,12 +109,17 @@ def keep_student(
     config, student = info.config, student_id(info)
     teacher = config.teacher_model if config.teacher == "ollama" else "built-in micro-world oracle"
     base = f"{config.student}, taught further" if config.base == "continue" else "from scratch"
+    figures: dict[str, float | str] = {}
+    if learner.card.familiar_threshold:
+        figures[FAMILIAR_THRESHOLD] = learner.card.familiar_threshold
+    if info.validation_loss:
+        figures["validation loss"] = round(info.validation_loss, 4)
     learner.card = Card(
         name=info.name,
         origin=f"{base}, {step} steps on {info.prompts} prompts ({config.prompt_source})",
         teacher=teacher,
         parent=config.student if config.base == "continue" else "",
-        figures={"validation loss": round(info.validation_loss, 4)} if info.validation_loss else {},
+        figures=figures,
     )
     learner.save(students(workspace) / student)
     return student
@@ -132,7 +134,8 @@ def work(workspace: Path, run: RunId, store: Store, run_log: StoreRunLog) -> Non
     questions = make_questions(config, teacher, folder / "prompts.json")
     store.update_run(run, prompts=len(questions))
     run_log.stage("loading the student")
-    learner = make_learner(config, workspace)
+    shipped = Path(store.setting(SHIPPED_SETTING) or SHIPPED_BUNDLE)
+    learner = make_learner(config, workspace, shipped)
     distillation = Distillation(learner, teacher, questions, config, store, run_log)
     result = distillation.run(folder / "checkpoint.pt")
     run_log.flush()

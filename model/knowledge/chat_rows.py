@@ -70,6 +70,7 @@ def _turn(values: dict[str, Any]) -> Turn:
             Fact(**{**fact, "triplet": TripletId(fact["triplet"])}) for fact in values["facts"]
         ),
         stats=None if stats is None else AnswerStats(**stats),
+        thought=values.get("thought", ""),
     )
 
 

@@ -18,7 +18,7 @@ from model.model import ImageTokenReasoningLLM, Prompt
 from model.network.image_tokenizer import Message
 from model.network.text_tokenizer import PAD
 
-SAMPLING = SampleConfig(max_tokens=256)
+SAMPLING = SampleConfig(max_tokens=192)
 
 
 @dataclass(frozen=True)

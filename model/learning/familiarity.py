@@ -20,8 +20,6 @@ from model.model import ImageTokenReasoningLLM
 
 REFUSED = 0.01
 """Share of the known pictures that may be refused on validation."""
-THRESHOLD = "familiar threshold"
-"""The name of the line in a student's card."""
 _KINDS = ("everyday-name", "everyday-action", "blocks-describe", "blocks-action")
 _TOGETHER = 64
 

@@ -19,10 +19,10 @@ from pathlib import Path
 
 import torch
 
-from model.bundles.bundle import Card
+from model.bundles.bundle import FAMILIAR_THRESHOLD, Card
 from model.config import TrainConfig
 from model.learning.evaluation import evaluate_student
-from model.learning.familiarity import THRESHOLD, draw_line, judge_line
+from model.learning.familiarity import draw_line, judge_line
 from model.learning.recipe import (
     ANSWERING,
     READING,
@@ -151,7 +151,7 @@ def finish(student: ImageTokenReasoningLLM, out: Path, seed: int) -> None:
     figures = {"validation exact": measured.exact, "validation loss": measured.loss, **figures}
     line = judge_line(learned, draw_line(learned))
     figures |= {
-        THRESHOLD: line.threshold,
+        FAMILIAR_THRESHOLD: line.threshold,
         "known pictures refused (test)": line.known_refused,
         "strange pictures refused (test, kinds never trained)": line.strange_refused,
     }

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 LOAD_LIMIT_S = 180.0
 SHIPPED = StudentId(SHIPPED_STUDENT)
+SHIPPED_SETTING = "shipped"
+"""Under this name the store keeps the folder of the student that the app was started with."""
 
 
 class EnginePool:
@@ -89,6 +91,18 @@ def _close(future: Future[Engine]) -> None:
         threading.Thread(target=future.result().close, name="unload").start()
 
 
+def student_folder(students: Path, shipped: Path, student: str) -> Path:
+    """The folder of a student: the shipped one's, or one of a workspace's.
+
+    Raises: BundleNotFound for a name that is no plain folder.
+    """
+    if student == SHIPPED:
+        return shipped
+    if Path(student).name != student or student.startswith("."):
+        raise BundleNotFound(f"“{student}” is not the name of a student.")
+    return students / student
+
+
 class Students:
     """The students of one workspace, and which of them answers."""
 
@@ -106,11 +120,7 @@ class Students:
 
     def path(self, student: StudentId) -> Path:
         """The folder of a student. Raises: BundleNotFound for a name that is no plain folder."""
-        if student == SHIPPED:
-            return self._shipped
-        if Path(student).name != student or student.startswith("."):
-            raise BundleNotFound(f"“{student}” is not the name of a student.")
-        return self._folder / student
+        return student_folder(self._folder, self._shipped, student)
 
     def info(self, student: StudentId) -> StudentInfo:
         """What is known about a student. Raises: BundleError."""

@@ -20,7 +20,7 @@ from webapp.config_form import config_from, draw_knobs, picked
 from webapp.open_answers import OpenAnswers
 from webapp.widgets import QUIET, bind, served
 
-KNOBS = ("temperature", "max_tokens", "seed", "use_graph")
+KNOBS = ("temperature", "max_tokens", "seed", "use_graph", "think")
 MORE_KNOBS = ("top_k", "top_p", "min_p", "repetition_penalty")
 
 _ON_LOAD = """

@@ -22,7 +22,8 @@ from webapp.widgets import QUIET, Wire, bind, event_number
 
 YIELD_EVERY_S = 0.1
 """At most ten updates a second reach the page while an answer streams."""
-_PREDICTION_TOKENS = 48
+ALIKE = 0.7
+"""From this similarity on an imagined picture counts as the known one."""
 _NEW = "Save to graph"
 _EDITED = "Save changes"
 
@@ -268,7 +269,7 @@ def predict(
         shown = (PictureId(what_picture),) if what_picture else ()
         # A name, where there is one, also finds the facts of the graph; a picture alone may not.
         turn = Turn("user", question_about(subject, relation, shown=not subject.strip()), shown)
-        answer = backend.answer([turn], SampleConfig(max_tokens=_PREDICTION_TOKENS))
+        answer = backend.answer([turn], SampleConfig())
     except ReasonerError as exc:
         yield error_html(str(exc))
         return
@@ -287,13 +288,32 @@ def predict(
     finally:
         answer.cancel()
     yield prediction_html(text, stats)
+    yield prediction_html(text, stats, _nearest(backend, turn))
 
 
-def prediction_html(text: str, stats: str) -> str:
-    """What the student expects, with the weights that said so."""
+def _nearest(backend: Backend, turn: Turn) -> str:
+    """The known picture that is most like what the student imagines; empty if there is none."""
+    try:
+        found = backend.expect(turn)
+        face = backend.thumbnail(found.picture, 144) if found else ""
+    except ReasonerError as exc:
+        return f"<p class='itr-muted'>{html.escape(str(exc))}</p>"
+    if found is None:
+        return ""
+    how = "just like" if found.similarity >= ALIKE else "something like"
+    label = html.escape(found.label)
+    return (
+        f"<figure class='itr-nearest'><img src='{html.escape(face)}' alt='{label}' width='72' "
+        f"height='72'><figcaption>It imagines {how} this known picture: <b>{label}</b> "
+        f"<span class='itr-muted itr-num'>{found.similarity:.2f}</span></figcaption></figure>"
+    )
+
+
+def prediction_html(text: str, stats: str, nearest: str = "") -> str:
+    """What the student expects, with the weights that said so and the ``nearest`` known picture."""
     return (
         "<div class='itr-prediction' role='status'><span class='itr-role-result'>"
         "<span class='itr-mark-result'></span> The student expects</span>"
-        f"<p>{html.escape(text.strip()) or '…'}</p>"
+        f"<p>{html.escape(text.strip()) or '…'}</p>{nearest}"
         f"<span class='itr-muted itr-num'>{html.escape(stats)}</span></div>"
     )

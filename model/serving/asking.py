@@ -1,0 +1,179 @@
+"""What the students of a workspace are asked: what they see, what they answer, what they expect.
+
+Importing this file imports no torch; whoever asks waits until a student is in memory.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from model.config import SampleConfig
+from model.errors import InputError
+from model.knowledge.graph_rag import retrieve, words
+from model.knowledge.pictures import Pictures, decode
+from model.knowledge.store import Store
+from model.microworld.language import UNFAMILIAR, label_of
+from model.records import (
+    Answer,
+    AnswerStats,
+    Description,
+    Event,
+    Expectation,
+    Fact,
+    PictureId,
+    StudentId,
+    Turn,
+)
+from model.serving.known_pictures import KnownPictures
+from model.serving.students import Students
+
+if TYPE_CHECKING:
+    from model.serving.engine import Engine
+
+SURE_ENOUGH = 0.5
+"""Below this the student's name for a picture is not used to look facts up."""
+WHAT_IS_IT = "What is this?"
+POINTS_BACK = frozenset({"it", "this", "that", "them", "these", "they"})
+_ORDINALS = ("first", "second", "third")
+_WHAT_NOW = "Teach me with a triplet, or ask about another picture."
+
+
+def in_one_turn(turns: Sequence[Turn]) -> Turn:
+    """The last turn with what it points back to: “… if I heat it?” means the picture before.
+
+    Students learn from single questions; earlier turns would only mislead them.
+    """
+    last = turns[-1]
+    if last.pictures or not POINTS_BACK & set(words(last.text)):
+        return last
+    for earlier in reversed(turns[:-1]):
+        if earlier.pictures:
+            return replace(last, pictures=earlier.pictures[-1:])
+    return last
+
+
+class SaidAnswer:
+    """An answer that needs no decoding: the app's own words, with the weights that led to them."""
+
+    def __init__(self, text: str, stats: AnswerStats) -> None:
+        self._events = (Event("token", text), Event("stats", stats=stats), Event("done"))
+
+    def events(self) -> Iterator[Event]:
+        """The words, the figures, the end."""
+        return iter(self._events)
+
+    def cancel(self) -> None:
+        """Nothing is under way."""
+
+
+class Asking:
+    """Asks the students of one workspace, with its graph and its pictures at hand."""
+
+    def __init__(
+        self,
+        store: Store,
+        pictures: Pictures,
+        students: Students,
+        graph_is_filled: Callable[[], None],
+    ) -> None:
+        """``graph_is_filled`` returns once the examples are in the graph."""
+        self._store, self._pictures, self._students = store, pictures, students
+        self._graph_is_filled = graph_is_filled
+        self._known = KnownPictures(store, pictures)
+
+    def describe(self, picture: PictureId) -> Description:
+        """What the student sees in a picture, and how sure it is."""
+        engine = self._students.engine()
+        if self._strangers(engine, (picture,)):
+            return Description("", UNFAMILIAR, 0.0, familiar=False)
+        sentence, sure = self._look(engine, picture)
+        return Description(label_of(sentence), sentence, sure)
+
+    def answer(
+        self, turns: Sequence[Turn], settings: SampleConfig, student: StudentId | None = None
+    ) -> Answer:
+        """Answer the last turn; says so instead if one of its pictures is like nothing known.
+
+        Raises: InputError, EngineBusy, BundleError.
+        """
+        if not turns or turns[-1].role != "user":
+            raise InputError("There is no question to answer. Type one first.")
+        # the student is in memory from here on, so its network may be imported
+        from model.network.image_tokenizer import Message
+
+        started = time.monotonic()
+        engine, turn = self._students.engine(student), in_one_turn(turns)
+        strangers = self._strangers(engine, turn.pictures)
+        if strangers:
+            text = _refusal(strangers[0], len(turn.pictures))
+            return SaidAnswer(text, _no_decoding(engine, time.monotonic() - started))
+        facts = self._facts(turn, engine) if settings.use_graph else ()
+        message = Message("user", turn.text, len(turn.pictures), turn.roles)
+        images = [decode(self._pictures.path(picture)) for picture in turn.pictures]
+        lines = [fact.line for fact in facts]
+        prompt = engine.student.prompt(
+            [message], images, lines, room=settings.max_tokens, think=settings.think
+        )
+        return engine.ask(prompt, settings, facts)
+
+    def expect(self, turn: Turn) -> Expectation | None:
+        """The known picture that is most like what the student imagines as the outcome.
+
+        None if the student does not imagine pictures, or none is known.
+        """
+        from model.network.image_tokenizer import Message
+
+        engine = self._students.engine()
+        if engine.student.picture_heads is None or self._strangers(engine, turn.pictures):
+            return None
+        self._graph_is_filled()
+        message = Message("user", turn.text, len(turn.pictures), turn.roles)
+        images = [decode(self._pictures.path(picture)) for picture in turn.pictures]
+        prompt = engine.student.prompt([message], images)
+        return self._known.nearest(engine, lambda student: student.imagine(prompt))
+
+    def _strangers(self, engine: Engine, pictures: Sequence[PictureId]) -> list[int]:
+        """Which of the pictures are like nothing the student has seen; those of the graph never."""
+        asked = [n for n, p in enumerate(pictures) if self._store.node_by_picture(p) is None]
+        if not asked:
+            return []
+        images = [decode(self._pictures.path(pictures[number])) for number in asked]
+        scores = engine.run(lambda student: student.familiarity(images)).result()
+        line = engine.student.card.familiar_threshold
+        return [number for number, score in zip(asked, scores, strict=True) if score < line]
+
+    def _facts(self, turn: Turn, engine: Engine) -> tuple[Fact, ...]:
+        """The facts that a question leans on; pictures count under the names they have."""
+        self._graph_is_filled()
+        labels = [label for picture in turn.pictures if (label := self._name(picture, engine))]
+        return tuple(retrieve(self._store, turn.text, labels))
+
+    def _name(self, picture: PictureId, engine: Engine) -> str:
+        node = self._store.node_by_picture(picture)
+        if node is not None:
+            return node.label
+        sentence, sure = self._look(engine, picture)
+        return label_of(sentence) if sure >= SURE_ENOUGH else ""
+
+    def _look(self, engine: Engine, picture: PictureId) -> tuple[str, float]:
+        image = decode(self._pictures.path(picture))
+        return engine.run(lambda student: student.describe(image, WHAT_IS_IT)).result()
+
+
+def _refusal(number: int, pictures: int) -> str:
+    which = f" The {_ORDINALS[number]} picture is new to me."
+    many = 1 < pictures <= len(_ORDINALS)
+    return f"{UNFAMILIAR}{which if many else ''} {_WHAT_NOW}"
+
+
+def _no_decoding(engine: Engine, seconds: float) -> AnswerStats:
+    return AnswerStats(
+        tokens=0,
+        tokens_per_s=0.0,
+        first_token_s=seconds,
+        weights_hash=engine.weights_hash,
+        student=engine.student.card.name,
+    )
