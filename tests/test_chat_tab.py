@@ -97,6 +97,26 @@ def test_drafts_gather_words_facts_and_figures() -> None:
     assert list(fold(events))[-1] == Draft("a word", facts=(fact,), stats=STATS)
 
 
+def test_a_thought_is_folded_above_the_answer_and_kept_with_the_turn(
+    backend: FakeBackend,
+) -> None:
+    events = [
+        Event("thought", text="this is an egg. egg | heat "),
+        Event("thought", text="| fried egg."),
+        Event("token", text="You get a fried egg."),
+    ]
+    turn = list(fold(events))[-1].turn()
+    assert turn.thought == "this is an egg. egg | heat | fried egg."
+    assert turn.text == "You get a fried egg."
+    folded, words = messages((turn,), backend.thumbnail)[0].blocks
+    markup = folded.html  # type: ignore[union-attr]
+    assert markup.startswith("<details")
+    assert markup.count("<li>") == 2
+    assert words == "You get a fried egg."
+    hostile = messages((Turn("assistant", "x", thought=HOSTILE),), backend.thumbnail)[0].blocks[0]
+    assert "<img" not in hostile.html  # type: ignore[union-attr]
+
+
 def test_paced_shows_the_first_and_the_last_draft_and_skips_in_between() -> None:
     ticks = iter([0.0, 0.01, 0.02, 0.2, 0.21])
     drafts = [Draft(text) for text in "abcde"]

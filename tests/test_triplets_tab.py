@@ -9,12 +9,12 @@ from gradio.utils import get_upload_folder
 from PIL import Image
 
 from model.errors import BundleError, EngineBusy, InputError
-from model.records import TripletDraft
+from model.records import Description, TripletDraft
 from tests.fake_pictures import EXAMPLES, draw_thing
 from tests.fakes import FakeBackend
 from webapp.formatting import question_about
 from webapp.saved_triplets import PAGE, delete_saved, show_saved, undo_edit
-from webapp.slots import accept_suggestion, see_picture, take_picture
+from webapp.slots import accept_suggestion, see_picture, sureness, take_picture
 from webapp.tabs.triplets import (
     clear,
     edit_saved,
@@ -275,3 +275,31 @@ def test_the_chat_gets_pictures_with_roles_only_when_before_and_after_are_there(
     assert question_in_chat(("", "b", ""), ("", "", "")) == (["b"], (), "What is this?")
     with pytest.raises(InputError, match="nothing to ask about"):
         question_in_chat(("", "", ""), ("", "", ""))
+
+
+def test_a_prediction_shows_the_known_picture_that_is_imagined(backend: FakeBackend) -> None:
+    draft = backend.examples()[0].draft
+    last = list(predict(backend, "", draft.subject, "", "", draft.relation, ""))[-1]
+    assert "just like this known picture" in last
+    assert f"<b>{draft.object}</b>" in last
+    unknown = list(predict(backend, "", "unicorn", "", "", "heat", ""))[-1]
+    assert "known picture" not in unknown
+
+
+def test_an_unfamiliar_picture_gets_no_proposal(
+    backend: FakeBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = "I have not seen anything like this."
+    strange = Description("", words, 0.0, familiar=False)
+    monkeypatch.setattr(backend, "describe", lambda picture: strange)
+    picture = str(backend.examples()[0].draft.subject_picture)
+    offer, seen, note = see_picture(backend, picture, "")
+    assert (offer.visible, seen) == (False, "")
+    assert words in note
+
+
+@pytest.mark.parametrize(
+    ("confidence", "words"), [(0.97, "sees"), (0.6, "thinks it sees"), (0.2, "guesses")]
+)
+def test_sureness_is_told_in_words(confidence: float, words: str) -> None:
+    assert sureness(confidence) == words
