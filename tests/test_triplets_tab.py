@@ -282,7 +282,7 @@ def test_a_prediction_shows_the_known_picture_that_is_imagined(backend: FakeBack
     last = list(predict(backend, "", draft.subject, "", "", draft.relation, ""))[-1]
     assert "just like this known picture" in last
     assert f"<b>{draft.object}</b>" in last
-    unknown = list(predict(backend, "", "unicorn", "", "", "heat", ""))[-1]
+    unknown = list(predict(backend, "", "dragon", "", "", "heat", ""))[-1]
     assert "known picture" not in unknown
 
 
