@@ -117,7 +117,11 @@ class DecoderConfig:
 
 @dataclass(frozen=True)
 class VisionConfig:
-    """Shape of the ``lite`` vision tower, a ViT without a class token."""
+    """Shape of the vision tower: ``lite``, a ViT without a class token, or a pretrained backbone.
+
+    ``tokens_per_side`` pools the patches of a pretrained one (0: no pooling); with a ``lora_rank``
+    it learns through adapters, without one it is frozen.
+    """
 
     image_size: int = 96
     patch_size: int = 16
@@ -127,6 +131,10 @@ class VisionConfig:
     num_attention_heads: int = 4
     layer_norm_eps: float = 1e-6
     embedding_size: int = 512
+    backbone: Literal["lite", "clip", "siglip", "resnet"] = "lite"
+    hidden_act: str = "gelu"
+    tokens_per_side: int = 0
+    lora_rank: int = 0
 
     def __post_init__(self) -> None:
         if self.image_size % self.patch_size:
@@ -138,7 +146,8 @@ class VisionConfig:
     @property
     def num_patches(self) -> int:
         """Patches of one picture, which is also its number of image tokens."""
-        return (self.image_size // self.patch_size) ** 2
+        side = self.image_size // self.patch_size
+        return min(side, self.tokens_per_side or side) ** 2
 
 
 @dataclass(frozen=True)
@@ -234,6 +243,7 @@ class TrainConfig:
 SHIPPED_STUDENT = "shipped"
 """The id of the student in ``assets/student``: always there, never written to."""
 BASES = ("continue", "tiny", "small")
+BACKBONES = ("lite", "clip", "siglip", "resnet")
 PROMPT_SOURCES = ("topic", "own", "microworld")
 
 
@@ -258,6 +268,17 @@ class DistillConfig:
         choices=BASES,
     )
     student: str = knob(SHIPPED_STUDENT, "the student to continue with")
+    backbone: Literal["lite", "clip", "siglip", "resnet"] = knob(
+        "lite",
+        "eyes of a student from scratch: lite learns from nothing, the others are pretrained",
+        choices=BACKBONES,
+    )
+    backbone_source: str = knob(
+        "", "folder, file or Hub name of the pretrained eyes; empty takes the usual ones"
+    )
+    lora_rank: int = knob(
+        0, "0 keeps pretrained eyes as they are; more lets them learn a little", min=0, max=64
+    )
     name: str = knob("", "name of the new student; empty makes one from the topic")
     system_prompt: str = knob("", "told to the teacher before every prompt")
     temperature: float = knob(0.7, "the teacher's temperature", min=0.0, max=2.0)

@@ -19,8 +19,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from model.bundles.bundle import Card, read_bundle, write_bundle
-from model.config import PRESETS, SampleConfig, StudentConfig
+from model.config import PRESETS, SampleConfig, StudentConfig, VisionConfig
 from model.errors import InputError
+from model.network.backbones import make_tower
 from model.network.image_tokenizer import Message, layout, splice, to_pixels
 from model.network.picture_heads import PictureHeads
 from model.network.text_generation import Decoder, KVCache, Sampler
@@ -35,7 +36,7 @@ from model.network.text_tokenizer import (
     TextStream,
     TextTokenizer,
 )
-from model.network.vision_encoder import Projector, VisionTower
+from model.network.vision_encoder import Projector
 
 FACTS_HEADER = "Facts:"
 DESCRIPTION_TOKENS = 32
@@ -67,7 +68,7 @@ class ImageTokenReasoningLLM(nn.Module):
         self.tokenizer = tokenizer
         self.card = Card(name="new student")
         self.model = Decoder(config.decoder)
-        self.vision_tower = VisionTower(config.vision)
+        self.vision_tower = make_tower(config.vision)
         self.projector = Projector(config.vision.hidden_size, config.decoder.hidden_size)
         self.picture_heads = (
             PictureHeads(config.decoder.hidden_size, config.vision.embedding_size)
@@ -82,10 +83,21 @@ class ImageTokenReasoningLLM(nn.Module):
     # ── making, saving, loading ─────────────────────────────────────────────────────────────────
 
     @classmethod
-    def new(cls, preset: str, tokenizer: TextTokenizer, *, seed: int = 0) -> ImageTokenReasoningLLM:
-        """A fresh student of a size preset with random weights; the same seed, the same weights."""
+    def new(
+        cls,
+        preset: str,
+        tokenizer: TextTokenizer,
+        *,
+        seed: int = 0,
+        vision: VisionConfig | None = None,
+    ) -> ImageTokenReasoningLLM:
+        """A fresh student of a size preset with random weights; the same seed, the same weights.
+
+        ``vision`` replaces the preset's tower.
+        """
         size = PRESETS[preset]
         config = replace(size, decoder=replace(size.decoder, vocab_size=len(tokenizer)))
+        config = replace(config, vision=vision or size.vision)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             student = cls(config, tokenizer)

@@ -39,6 +39,10 @@ class TripletDraft:
     object_picture: PictureId | None = None
     source: str = "you"
     note: str = ""
+    confidence: float = 1.0
+    author: str = ""
+    origin: str = ""
+    """Where it came from, in words: a file and its row, a teacher's model, a picture's id."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,9 @@ class Triplet:
     note: str
     version: int
     created_at: float
+    confidence: float = 1.0
+    author: str = ""
+    origin: str = ""
 
     @property
     def pictures(self) -> tuple[PictureId | None, PictureId | None, PictureId | None]:
@@ -113,6 +120,8 @@ class Fact:
     object: str
     weight: float
     hop: int = 1
+    path: tuple[TripletId, ...] = ()
+    """The triplets that lead from what the question names to this one, itself the last."""
 
     @property
     def line(self) -> str:

@@ -11,7 +11,7 @@ import shlex
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -108,19 +108,23 @@ class Workspace:
                 self._add_example_graph()
 
     def _add_example_graph(self) -> None:
-
-        @cache
-        def drawn(label: str, *, action: bool = False) -> PictureId:
-            return self._pictures.add(everyday.picture(label, action=action))
-
+        things, actions = tuple(everyday.things()), tuple(everyday.actions())
+        ids = self._pictures.add_all(
+            [
+                *(everyday.picture(label) for label in things),
+                *(everyday.picture(label, action=True) for label in actions),
+            ]
+        )
+        of_things = dict(zip(things, ids, strict=False))
+        of_actions = dict(zip(actions, ids[len(things) :], strict=True))
         drafts = [
             TripletDraft(
                 fact.subject,
                 fact.relation,
                 fact.object,
-                drawn(fact.subject),
-                drawn(fact.relation, action=True),
-                drawn(fact.object),
+                of_things[fact.subject],
+                of_actions[fact.relation],
+                of_things[fact.object],
                 source="example",
             )
             for fact in everyday.triplets()
@@ -287,7 +291,9 @@ class Workspace:
 
     def _settled(self, config: DistillConfig) -> DistillConfig:
         address = self._address(config.address) if config.teacher == "ollama" else ""
-        return replace(config, address=address)
+        # visitors of a Space name neither servers nor files of the machine it runs on
+        source = config.backbone_source if self._teacher_address is None else ""
+        return replace(config, address=address, backbone_source=source)
 
     def budget(self, config: DistillConfig) -> Budget:
         """Cost and prospects of a run before it starts. Raises: BundleError."""

@@ -113,10 +113,10 @@ def shipped(tiny_student: ImageTokenReasoningLLM, tmp_path: Path) -> Path:
 def test_visitors_do_not_see_each_other(shipped: Path, tmp_path: Path) -> None:
     visitors = Visitors(tmp_path / "all", multi_user=True, shipped=shipped)
     ann, ben = visitors.workspace("ann"), visitors.workspace("ben/../../ann")
-    ann.add_triplet(TripletDraft("key", "polish", "mirror"))
+    ann.add_triplet(TripletDraft("key", "gild", "mirror"))
     assert visitors.workspace("ann") is ann
-    assert ben.triplets("polish").total == 0
-    assert ann.triplets("polish").total == 1
+    assert ben.triplets("gild").total == 0
+    assert ann.triplets("gild").total == 1
     assert ben.folder.parent == ann.folder.parent == tmp_path / "all" / "visitors"
 
 

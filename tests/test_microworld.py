@@ -24,11 +24,12 @@ EXAMPLES = ASSETS / "examples"
 # ── tables and pictures ─────────────────────────────────────────────────────────────────────────
 
 
-def test_a_thing_and_an_action_have_one_result_and_one_way_between_two_things() -> None:
+def test_there_are_hundreds_of_steps_and_each_has_one_result() -> None:
     rows = everyday.triplets()
-    assert len(rows) >= 80
+    assert len(everyday.things()) >= 300
+    assert len({row.relation for row in rows}) >= 40
+    assert len(rows) >= 500
     assert len({(row.subject, row.relation) for row in rows}) == len(rows)
-    assert len({(row.subject, row.object) for row in rows}) == len(rows)
 
 
 def test_every_label_of_a_triplet_has_a_picture_of_its_own() -> None:
@@ -56,8 +57,20 @@ def test_an_unknown_label_is_told_apart_in_words() -> None:
 
 
 def test_the_atlas_stays_small() -> None:
-    files = (everyday.ATLAS_PICTURE, everyday.ATLAS_MASK, everyday.ATLAS_INDEX)
-    assert sum(path.stat().st_size for path in files) <= 700_000
+    files = [path for style in everyday.STYLES for path in everyday.atlas_files(style)]
+    assert sum(path.stat().st_size for path in files) <= 4_000_000
+
+
+def test_the_two_styles_draw_every_thing_differently() -> None:
+    for label in everyday.things():
+        noto, fluent = (everyday.picture(label, 48, style=style) for style in everyday.STYLES)
+        assert noto.tobytes() != fluent.tobytes(), label
+
+
+def test_the_world_is_as_large_as_it_says() -> None:
+    assert len(everyday.things()) >= 300
+    assert len(everyday.actions()) >= 40
+    assert len(everyday.triplets()) >= 500
 
 
 def test_a_drawn_thing_is_visible_on_every_background() -> None:
@@ -322,3 +335,13 @@ def test_the_examples_on_disk_match_the_table() -> None:
             with Image.open(EXAMPLES / row[role]) as picture:
                 assert picture.size == (256, 256)
     assert sum(path.stat().st_size for path in EXAMPLES.iterdir()) <= 1_000_000
+
+
+def test_two_pictures_ask_for_a_step_only_where_there_is_one() -> None:
+    ways = {(row.subject, row.object): row.relation for row in everyday.only_ways()}
+    assert len(ways) == len(everyday.only_ways()) > 300
+    for index in range(60):
+        drawn = example("test", index, "everyday-explain")
+        if len(drawn.pictures) == 2:
+            subject, relation, object = drawn.thought.rstrip(".").split(" | ")
+            assert ways[subject, object] == relation

@@ -184,13 +184,16 @@ def test_a_student_thinks_only_if_it_has_learned_to_and_is_asked_to() -> None:
 def test_the_answer_begins_after_the_thought_and_the_thought_is_no_part_of_it() -> None:
     thinker = _thinker()
     prompt = thinker.prompt([Message("user", "What is this?")], room=220, think=True)
-    sampling = SampleConfig(max_tokens=220, temperature=1.5, seed=5)
-    said = list(thinker.reason(prompt, sampling))
-    kinds = [thought for thought, _ in said]
-    assert kinds == sorted(kinds, reverse=True), "first the thought, then the answer"
-    assert {True, False} == set(kinds), "the thought ended within 220 tokens"
-    answer = "".join(text for thought, text in said if not thought)
-    assert "".join(thinker.pieces(prompt, sampling)) == answer
+    ended = 0
+    for seed in range(8):
+        sampling = SampleConfig(max_tokens=220, temperature=1.5, seed=seed)
+        said = list(thinker.reason(prompt, sampling))
+        kinds = [thought for thought, _ in said]
+        assert kinds == sorted(kinds, reverse=True), "first the thought, then the answer"
+        ended += {True, False} == set(kinds)
+        answer = "".join(text for thought, text in said if not thought)
+        assert "".join(thinker.pieces(prompt, sampling)) == answer
+    assert ended, "one of the thoughts ended within 220 tokens"
 
 
 def test_a_thought_can_only_end_and_an_answer_cannot_begin_one() -> None:

@@ -104,7 +104,7 @@ def test_a_topic_is_learned_from_an_ollama_server_and_asked_once(workspace: Work
         base="tiny",
         prompts=10,
         steps=3,
-        batch_size=2,
+        batch_size=3,  # all eight lessons are needed, so that all ten answers are waited for
         max_answer_tokens=24,
     )
     with OllamaServer() as server:

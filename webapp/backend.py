@@ -22,9 +22,7 @@ from model.records import (
     ChatId,
     Description,
     Evaluation,
-    ExampleTriplet,
     Expectation,
-    GraphView,
     Metric,
     PictureId,
     RunId,
@@ -34,15 +32,12 @@ from model.records import (
     StudentInfo,
     StudentStatus,
     TeacherStatus,
-    Triplet,
-    TripletDraft,
-    TripletId,
-    TripletPage,
     Turn,
 )
+from webapp.graph_backend import GraphBackend
 
 
-class Backend(Protocol):
+class Backend(GraphBackend, Protocol):
     """One visitor's workspace, as the page sees it."""
 
     # pictures
@@ -56,37 +51,6 @@ class Backend(Protocol):
 
     def thumbnail(self, picture: PictureId, size_px: int = 64) -> str:
         """The picture as a small ``data:`` URI, for tables and the graph."""
-        ...
-
-    # triplets and the graph
-    def examples(self) -> Sequence[ExampleTriplet]: ...
-
-    def add_triplet(self, draft: TripletDraft) -> Triplet: ...
-
-    def edit_triplet(self, triplet: TripletId, draft: TripletDraft, version: int) -> Triplet:
-        """Replace a triplet. Raises StaleEditError if its version is no longer ``version``."""
-        ...
-
-    def triplet(self, triplet: TripletId) -> Triplet:
-        """One triplet as it is now. Raises GraphError if it is no longer in the graph."""
-        ...
-
-    def delete_triplet(self, triplet: TripletId) -> None: ...
-
-    def undo(self) -> str:
-        """Take the last edit of the graph back; says in words what was undone."""
-        ...
-
-    def redo(self) -> str: ...
-
-    def triplets(
-        self, query: str = "", *, limit: int = 50, offset: int = 0, order: str = "newest"
-    ) -> TripletPage:
-        """Triplets whose words contain ``query``; ``order`` is newest, oldest or name."""
-        ...
-
-    def graph(self, focus: str = "", *, hops: int = 2, limit: int = 300) -> GraphView:
-        """The nodes around a label (all, if empty), at most ``limit`` of them."""
         ...
 
     # the student

@@ -15,6 +15,9 @@ ADVANCED = (
     "concurrency",
     "batch_size",
     "learning_rate",
+    "backbone",
+    "backbone_source",
+    "lora_rank",
     "seed",
 )
 FORM = (

@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import secrets
+import shutil
 import signal
 import sys
 import time
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import torch
 
+from model.bundles.backbones import load_tower
 from model.bundles.bundle import FAMILIAR_THRESHOLD, Card
 from model.config import DistillConfig
 from model.errors import ReasonerError
@@ -33,8 +35,10 @@ from model.learning.curriculum import (
     own_prompts,
     topic_prompts,
 )
+from model.learning.feature_cache import keep_features
 from model.learning.knowledge_transfer import Distillation
 from model.model import ImageTokenReasoningLLM
+from model.network.backbones import PretrainedTower
 from model.network.text_tokenizer import TextTokenizer
 from model.paths import SHIPPED_BUNDLE, database, pictures, students
 from model.records import RunId, RunInfo, StudentId
@@ -92,8 +96,24 @@ def make_learner(config: DistillConfig, workspace: Path, shipped: Path) -> Image
     if config.base == "continue":
         folder = student_folder(students(workspace), shipped, config.student)
         return ImageTokenReasoningLLM.load_from_bundle(folder)
-    text = (shipped / "tokenizer.json").read_text(encoding="utf-8")
-    return ImageTokenReasoningLLM.new(config.base, TextTokenizer.from_json(text), seed=config.seed)
+    tokenizer = TextTokenizer.from_json((shipped / "tokenizer.json").read_text(encoding="utf-8"))
+    if config.backbone == "lite":
+        return ImageTokenReasoningLLM.new(config.base, tokenizer, seed=config.seed)
+    tower = load_tower(
+        config.backbone, config.backbone_source, lora_rank=config.lora_rank, seed=config.seed
+    )
+    learner = ImageTokenReasoningLLM.new(
+        config.base, tokenizer, seed=config.seed, vision=tower.config
+    )
+    learner.vision_tower = tower
+    return learner
+
+
+def keep_frozen_features(learner: ImageTokenReasoningLLM, folder: Path) -> None:
+    """Let frozen pretrained eyes look at every picture only once, if the student has such."""
+    tower = learner.vision_tower
+    if isinstance(tower, PretrainedTower) and tower.frozen:
+        keep_features(tower, folder)
 
 
 def student_id(info: RunInfo) -> StudentId:
@@ -136,6 +156,7 @@ def work(workspace: Path, run: RunId, store: Store, run_log: StoreRunLog) -> Non
     run_log.stage("loading the student")
     shipped = Path(store.setting(SHIPPED_SETTING) or SHIPPED_BUNDLE)
     learner = make_learner(config, workspace, shipped)
+    keep_frozen_features(learner, folder / "features")
     distillation = Distillation(learner, teacher, questions, config, store, run_log)
     result = distillation.run(folder / "checkpoint.pt")
     run_log.flush()
@@ -161,6 +182,7 @@ def work(workspace: Path, run: RunId, store: Store, run_log: StoreRunLog) -> Non
         remaining_s=0.0,
     )
     (folder / "checkpoint.pt").unlink(missing_ok=True)
+    shutil.rmtree(folder / "features", ignore_errors=True)
 
 
 def run_in_this_process(

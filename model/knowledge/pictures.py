@@ -13,6 +13,7 @@ import os
 import re
 import struct
 import uuid
+from collections.abc import Iterable, Mapping
 from io import BytesIO
 from pathlib import Path
 
@@ -177,21 +178,35 @@ class Pictures:
 
         Raises: InputError as ``decode``; ReasonerError if the disk does not take it.
         """
-        buffer = BytesIO()
-        decode(source).save(buffer, "PNG")
-        data = buffer.getvalue()
-        picture = PictureId(hashlib.sha256(data).hexdigest())
-        path = self._folder / f"{picture}.png"
-        try:
+        return self.add_all([source])[0]
+
+    def add_all(self, sources: Iterable[Source]) -> list[PictureId]:
+        """Keep many pictures, waiting once for the disk instead of once for each.
+
+        Raises: InputError as ``decode``; ReasonerError if the disk does not take them.
+        """
+        added, files = [], dict[Path, bytes]()
+        for source in sources:
+            buffer = BytesIO()
+            decode(source).save(buffer, "PNG")
+            data = buffer.getvalue()
+            picture = PictureId(hashlib.sha256(data).hexdigest())
+            added.append(picture)
+            path = self._folder / f"{picture}.png"
             if not path.exists():
+                files[path] = data
+        try:
+            if files:
                 self._folder.mkdir(parents=True, exist_ok=True)
-                _write_whole(path, data)
+                _write_whole(files)
         except OSError as error:
+            size = sum(len(data) for data in files.values()) / 1e6
+            what = "The picture" if len(files) == 1 else f"{len(files)} pictures"
             raise ReasonerError(
-                f"The picture ({len(data) / 1e6:.1f} MB) could not be stored in {self._folder}: "
-                f"{error.strerror or error}. Free some space and upload it again."
+                f"{what} ({size:.1f} MB) could not be stored in {self._folder}: "
+                f"{error.strerror or error}. Free some space and upload again."
             ) from error
-        return picture
+        return added
 
     def path(self, picture: PictureId) -> Path:
         """The stored PNG. Raises: InputError if there is no such picture in the workspace."""
@@ -219,20 +234,28 @@ class Pictures:
         return f"data:image/{kind.lower()};base64,{text}"
 
 
-def _write_whole(path: Path, data: bytes) -> None:
-    # A crash leaves the whole file under its name, or none.
-    unfinished = path.with_name(f".{uuid.uuid4().hex}.tmp")
+def _write_whole(files: Mapping[Path, bytes]) -> None:
+    # A crash leaves a whole file under its name, or none.
+    unfinished = {path: path.with_name(f".{uuid.uuid4().hex}.tmp") for path in files}
+    together = len(files) > 1 and hasattr(os, "sync")
     try:
-        with unfinished.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        for path, data in files.items():
+            with unfinished[path].open("wb") as file:
+                file.write(data)
+                if not together:
+                    file.flush()
+                    os.fsync(file.fileno())
+        if together:
+            os.sync()
+        for path, written in unfinished.items():
+            written.replace(path)
     finally:
-        unfinished.unlink(missing_ok=True)
+        for written in unfinished.values():
+            written.unlink(missing_ok=True)
     if os.name == "posix":  # Windows cannot open folders
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        for parent in {path.parent for path in files}:
+            folder = os.open(parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from model.model import ImageTokenReasoningLLM, Prompt
 from model.network.image_tokenizer import Message
-from model.network.text_tokenizer import IM_END
+from model.network.text_tokenizer import IM_END, IM_START, THINK
 
 IGNORE = -100
 """The label of a position whose next token is not learned (``torch``'s own default)."""
@@ -58,25 +58,69 @@ class Batch:
 
 @dataclass(frozen=True)
 class EncodedLesson:
-    """A lesson as token ids; what is learned, thought and answer, begins at ``answer_at``."""
+    """A lesson as token ids; thoughts and answers, which are learned, lie at ``learned``."""
 
     ids: tuple[int, ...]
-    answer_at: int
+    learned: tuple[tuple[int, int], ...]
     pixels_NCHW: Tensor
+
+    @property
+    def answer_at(self) -> int:
+        """Where the first thought or answer begins."""
+        return self.learned[0][0]
 
 
 def encode_lesson(student: ImageTokenReasoningLLM, lesson: Lesson) -> EncodedLesson:
     """Lay a lesson out as the student will meet it when it answers."""
-    tokenizer, thinks = student.tokenizer, lesson.thought is not None and student.config.thinks
-    thought = [*tokenizer.encode(lesson.thought or ""), student.end_of_thought] if thinks else []
-    answer = (*thought, *tokenizer.encode(lesson.answer), tokenizer.id(IM_END))
+    answer = _answer_ids(student, lesson)
     limit = student.config.decoder.max_position_embeddings // 2
     answer = answer[:limit]
-    message = Message("user", lesson.question, len(lesson.images), lesson.roles)
-    prompt: Prompt = student.prompt(
-        [message], lesson.images, lesson.facts, room=len(answer), think=thinks
+    prompt = _prompt_of(student, lesson, len(answer))
+    ids = (*prompt.ids, *answer)
+    return EncodedLesson(ids, ((len(prompt.ids), len(ids)),), prompt.pixels_NCHW)
+
+
+def _answer_ids(student: ImageTokenReasoningLLM, lesson: Lesson) -> tuple[int, ...]:
+    tokenizer = student.tokenizer
+    thought = (
+        [*tokenizer.encode(lesson.thought or ""), student.end_of_thought]
+        if _thinks(student, lesson)
+        else []
     )
-    return EncodedLesson((*prompt.ids, *answer), len(prompt.ids), prompt.pixels_NCHW)
+    return (*thought, *tokenizer.encode(lesson.answer), tokenizer.id(IM_END))
+
+
+def _thinks(student: ImageTokenReasoningLLM, lesson: Lesson) -> bool:
+    return lesson.thought is not None and student.config.thinks
+
+
+def _prompt_of(student: ImageTokenReasoningLLM, lesson: Lesson, room: int) -> Prompt:
+    message = Message("user", lesson.question, len(lesson.images), lesson.roles)
+    think = _thinks(student, lesson)
+    return student.prompt([message], lesson.images, lesson.facts, room=room, think=think)
+
+
+def encode_conversation(
+    student: ImageTokenReasoningLLM, lessons: Sequence[Lesson]
+) -> EncodedLesson:
+    """Lay several lessons out as the turns of one conversation, and learn every answer.
+
+    Pictures and facts are those of the first lesson. Turns for which there is no room are left out.
+    """
+    tokenizer, first = student.tokenizer, lessons[0]
+    answer = _answer_ids(student, first)
+    prompt = _prompt_of(student, first, len(answer))
+    ids, learned = [*prompt.ids, *answer], [(len(prompt.ids), len(prompt.ids) + len(answer))]
+    for lesson in lessons[1:]:
+        asked = f"\n{IM_START}user\n{lesson.question}{IM_END}\n{IM_START}assistant\n"
+        opening = THINK if _thinks(student, lesson) else ""
+        question, answer = tokenizer.encode(asked + opening), _answer_ids(student, lesson)
+        start = len(ids) + len(question)
+        if start + len(answer) > student.config.decoder.max_position_embeddings:
+            break
+        ids += [*question, *answer]
+        learned.append((start, len(ids)))
+    return EncodedLesson(tuple(ids), tuple(learned), prompt.pixels_NCHW)
 
 
 def collate(lessons: Sequence[EncodedLesson], pad_id: int) -> Batch:
@@ -87,7 +131,8 @@ def collate(lessons: Sequence[EncodedLesson], pad_id: int) -> Batch:
     for row, lesson in enumerate(lessons):
         ids = torch.tensor(lesson.ids)
         ids_BS[row, : len(ids)] = ids
-        labels_BS[row, lesson.answer_at - 1 : len(ids) - 1] = ids[lesson.answer_at :]
+        for start, end in lesson.learned:
+            labels_BS[row, start - 1 : end - 1] = ids[start:end]
     return Batch(ids_BS, labels_BS, torch.cat([lesson.pixels_NCHW for lesson in lessons]))
 
 

@@ -1,8 +1,9 @@
 """The stages in which the shipped student's decoder learns, and the lessons of every step.
 
 The tower was taught by ``sight.py`` and is frozen by then. Lessons are drawn by the micro-world and
-answered by its oracle. First whole scenes are described, long answers that teach reading; then all
-kinds of questions come, about half of them with a thought before the answer.
+answered by its oracle. First come conversations in words, in which the student learns to find the
+right line among many; then pictures are read, long answers that teach seeing; then all kinds of
+questions come, about half of them with a thought before the answer; last, what is hardest.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from model.learning.examples import Lesson, encode_lesson
+from model.learning.examples import Lesson, encode_conversation, encode_lesson
 from model.learning.tutor import Task, TutorBatch, tutor_batch, with_result
 from model.microworld.everyday import things
 from model.microworld.language import noun
 from model.microworld.oracle import KINDS, Example, example
 from model.microworld.splits import seed_of
+from model.microworld.talks import TALKS, talk
 from model.model import ImageTokenReasoningLLM
 
 AnyBatch = TypeVar("AnyBatch")
@@ -53,40 +55,103 @@ class Mix:
     thinking: float = THINKING
 
 
+FINDING = Mix(
+    "finding",
+    {"talk-facts": 0.5, "talk-ties": 0.28, "talk-life": 0.22},
+    20_000_000,
+    thinking=0.6,
+)
+"""First: the right line among many, in words alone, with every answer of a conversation."""
 READING = Mix(
     "reading",
     {
-        "everyday-name": 0.14,
-        "everyday-action": 0.04,
+        "talk-facts": 0.1,
+        "talk-ties": 0.07,
+        "talk-life": 0.03,
+        "talk-thing": 0.2,
+        "talk-scene": 0.13,
+        "everyday-name": 0.06,
+        "everyday-action": 0.05,
         "everyday-explain": 0.12,
-        "everyday-predict-fact": 0.12,
-        "everyday-hop": 0.12,
-        "blocks-describe": 0.22,
-        "blocks-look": 0.08,
-        "blocks-inverse": 0.12,
+        "blocks-describe": 0.06,
+        "blocks-inverse": 0.13,
         "blocks-event": 0.04,
+        "blocks-after": 0.02,
     },
     10_000_000,
-    thinking=0.8,
+    thinking=0.6,
 )
-"""First: what is in a picture, in a line of facts, in two pictures; mostly with thoughts."""
-ANSWERING = Mix("answering", KINDS, 0)
-"""Then every kind of question."""
+"""Then: what is in a picture, and what is different in another."""
+ANSWERING = Mix(
+    "answering",
+    {
+        **{kind: 0.7 * share for kind, share in KINDS.items()},
+        "blocks-event": 0.05,
+        "talk-change": 0.06,
+        "talk-facts": 0.08,
+        "talk-ties": 0.05,
+        "talk-life": 0.04,
+        "talk-thing": 0.08,
+        "talk-scene": 0.03,
+    },
+    0,
+)
+"""Then every kind of question, and some conversations still."""
+
+MASTERING = Mix(
+    "mastering",
+    {
+        "talk-change": 0.22,
+        "talk-notes": 0.04,
+        "talk-scene": 0.05,
+        "talk-thing": 0.08,
+        "talk-facts": 0.04,
+        "talk-ties": 0.03,
+        "talk-life": 0.02,
+        "everyday-name": 0.06,
+        "everyday-action": 0.03,
+        "everyday-explain": 0.05,
+        "everyday-predict-picture": 0.04,
+        "everyday-predict-words": 0.01,
+        "everyday-predict-fact": 0.03,
+        "everyday-chain": 0.02,
+        "everyday-hop": 0.02,
+        "everyday-unknown": 0.01,
+        "blocks-describe": 0.03,
+        "blocks-look": 0.01,
+        "blocks-action": 0.01,
+        "blocks-inverse": 0.06,
+        "blocks-explain": 0.05,
+        "blocks-event": 0.05,
+        "blocks-predict": 0.01,
+        "blocks-after": 0.02,
+        "chat": 0.01,
+    },
+    30_000_000,
+)
+"""Last, when every patch tells what it shows: above all, in what two pictures differ."""
 
 PARTS = 2
 """A step learns from this many small batches, each of one kind: so they hold little padding."""
 _LESSONS = {
-    "everyday-explain": 12,
-    "blocks-explain": 10,
-    "blocks-inverse": 12,
-    "blocks-event": 11,
-    "everyday-hop": 16,
-    "everyday-predict-words": 44,
-    "everyday-chain": 30,
-    "chat": 56,
+    "talk-facts": 4,
+    "talk-ties": 4,
+    "talk-life": 5,
+    "talk-thing": 5,
+    "talk-scene": 5,
+    "talk-change": 3,
+    "talk-notes": 3,
+    "everyday-explain": 6,
+    "blocks-explain": 5,
+    "blocks-inverse": 6,
+    "blocks-event": 6,
+    "everyday-hop": 8,
+    "everyday-predict-words": 22,
+    "everyday-chain": 15,
+    "chat": 28,
 }
-_USUAL_LESSONS = 24
-"""How many lessons of a kind make one part: about 1,800 tokens."""
+_USUAL_LESSONS = 12
+"""How many lessons of a kind make one part: about 1,000 tokens."""
 
 
 @lru_cache(maxsize=1)
@@ -106,6 +171,24 @@ def task_of(
     return Task(encode_lesson(student, lesson_of(drawn, think=think)), drawn.scenes)
 
 
+def talk_task(student: ImageTokenReasoningLLM, index: int, kind: str, *, thinking: bool) -> Task:
+    """A conversation as it is learned: all of its answers, all with a thought or all without."""
+    drawn = talk(index, kind, student.config.vision.image_size)
+    facts = tuple(" | ".join(fact) for fact in drawn.facts)
+    lessons = [
+        Lesson(
+            turn.question,
+            turn.answer,
+            drawn.pictures,
+            (),
+            facts,
+            turn.thought if thinking else None,
+        )
+        for turn in drawn.turns
+    ]
+    return Task(encode_conversation(student, lessons), drawn.scenes)
+
+
 def shown_by_name(student: ImageTokenReasoningLLM, rng: random.Random) -> Task:
     """“Show me an egg.”: the picture of a thing that is only named."""
     label = rng.choice(tuple(things()))
@@ -122,6 +205,11 @@ def answer_part(
     chances = [mix.weights[kind] / size for kind, size in zip(kinds, sizes, strict=True)]
     kind, size = rng.choices(tuple(zip(kinds, sizes, strict=True)), chances)[0]
     thinking = float(rng.random() < mix.thinking)
+    if kind in TALKS:
+        talks = range(first, first + size)
+        return tutor_batch(
+            student, [talk_task(student, row, kind, thinking=bool(thinking)) for row in talks]
+        )
     drawn = (example("train", first + row, kind) for row in range(size))
     tasks = [task_of(student, one, rng, thinking) for one in drawn]
     if kind == "chat":

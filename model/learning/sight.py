@@ -1,7 +1,9 @@
-"""Stage 1 of the shipped student: the vision tower learns to see, from dense targets.
+"""The first stages of the shipped student: the vision tower learns to see, from dense targets.
 
 An answer's few tokens teach seeing far too slowly; which thing a picture shows, which blocks lie in
-which cell, and whether the picture is of this world at all, teach it in minutes.
+which cell, and whether the picture is of this world at all, teach it in minutes. Then every patch
+learns to say by itself what the picture, and what its cell, shows: the decoder reads patches one by
+one, and what only their mean tells is hard for it to find.
 """
 
 from __future__ import annotations
@@ -40,6 +42,26 @@ FIELDS = (
 shape (0: none), colour and fill of the block on it."""
 _UNSET = -100
 """A field of a block that is not there; no loss looks at it."""
+
+
+@dataclass(frozen=True)
+class SightPlan:
+    """What a stage of seeing asks for, and of which scenes.
+
+    ``every_patch`` asks each patch by itself; ``stacked`` is the share of scenes with a block on
+    another, ``colour_blind`` the share of scenes shown in grey, where shapes must be told without
+    their colours: so the pairs of both that training never shows are told, too.
+    """
+
+    name: str = "sight"
+    every_patch: bool = False
+    stacked: float = 0.15
+    colour_blind: float = 0.0
+
+
+SEEING = SightPlan()
+SPREADING = SightPlan("spreading", every_patch=True, stacked=0.4, colour_blind=0.25)
+_COLOUR_FIELDS = (1, 5)
 
 
 @lru_cache(maxsize=4096)
@@ -110,7 +132,7 @@ class Sign:
 
 @lru_cache(maxsize=1)
 def signs() -> tuple[Sign, ...]:
-    """Everything that stage 1 names, in a fixed order."""
+    """Everything that a tower learns to name, in a fixed order."""
     values: dict[blocks.Verb, Sequence[str]] = {
         "paint": blocks.COLOURS,
         "reshape": blocks.SHAPES,
@@ -130,10 +152,11 @@ def signs() -> tuple[Sign, ...]:
 
 
 class Sight(nn.Module):
-    """The tower with the heads that stage 1 needs; only the familiarity head is kept."""
+    """The tower with the heads that seeing is taught by; only the familiarity head is kept."""
 
     def __init__(self, student: ImageTokenReasoningLLM) -> None:
         super().__init__()
+        self.every_patch = False
         vision = student.config.vision
         assert student.picture_heads is not None
         self.tower = student.vision_tower
@@ -151,6 +174,8 @@ class Sight(nn.Module):
         embedding_NE = self.tower.embed(patches_NPM)
         scores = self.name(embedding_NE[:known])
         naming = F.cross_entropy(scores.float(), batch.signs_N, label_smoothing=0.05)
+        if self.every_patch:
+            naming = (naming + self._naming_by_patch(patches_NPM[:known], batch.signs_N)) / 2
         seen = slice(known, known + scenes)
         reading = self._reading(patches_NPM[seen], batch.cells_NCF)
         # the embedding, too, should tell scenes apart; it need not do so at any price
@@ -167,9 +192,20 @@ class Sight(nn.Module):
         """Scores of every sign for pictures' embeddings. Returns (N, signs)."""
         return self.scale.exp() * embedding_NE @ F.normalize(self.prototypes, dim=-1).T
 
+    def _naming_by_patch(self, patches_NPM: Tensor, signs_N: Tensor) -> Tensor:
+        vectors_KE = F.normalize(self.tower.embedding_head(patches_NPM.flatten(0, 1)), dim=-1)
+        signs_K = signs_N.repeat_interleave(patches_NPM.shape[1])
+        return F.cross_entropy(self.name(vectors_KE).float(), signs_K, label_smoothing=0.05)
+
     def _reading(self, patches_NPM: Tensor, cells_NCF: Tensor) -> Tensor:
         N, _, M = patches_NPM.shape
         maps = patches_NPM.transpose(1, 2).reshape(N, M, self.side, self.side)
+        if self.every_patch:
+            per = self.side // blocks.GRID
+            grid_NRCF = cells_NCF.view(N, blocks.GRID, blocks.GRID, len(FIELDS))
+            patches_NRCF = grid_NRCF.repeat_interleave(per, 1).repeat_interleave(per, 2)
+            scores_KT = self.cell_head(patches_NPM.flatten(0, 1))
+            return reading_loss(scores_KT, patches_NRCF.flatten(0, 2))
         cells_NMC = F.adaptive_avg_pool2d(maps, blocks.GRID).flatten(2)
         scores_KT = self.cell_head(cells_NMC.transpose(1, 2).flatten(0, 1))
         return reading_loss(scores_KT, cells_NCF.flatten(0, 1))
@@ -192,17 +228,34 @@ def as_uploaded(picture: Image.Image, rng: random.Random) -> Image.Image:
     return picture
 
 
+def in_grey(picture: Image.Image, rng: random.Random) -> Image.Image:
+    """The picture as one sees it who tells no colours, none of them always dark or bright."""
+    parts = [rng.random() + 0.05 for _ in range(3)]
+    mixed = picture.convert("L", (*(part / sum(parts) for part in parts), 0.0))
+    return mixed.convert("RGB")
+
+
 def sight_batch(
-    step: int, size: int, image_size: int, style: everyday.Style | None = None, seed: int = 0
+    step: int,
+    size: int,
+    image_size: int,
+    style: everyday.Style | None = None,
+    seed: int = 0,
+    plan: SightPlan = SEEING,
 ) -> SightBatch:
-    """The pictures of one step of stage 1: 62 % signs, 30 % scenes, the rest strange."""
-    rng = random.Random(seed_of("train", step, f"sight {seed}"))
+    """The pictures of one step of seeing: 62 % signs, 30 % scenes, the rest strange."""
+    rng = random.Random(seed_of("train", step, f"{plan.name} {seed}"))
     known, scenes, all_signs = size * 62 // 100, size * 30 // 100, signs()
     chosen = [rng.randrange(len(all_signs)) for _ in range(known)]
     images = [all_signs[index].draw(rng, image_size, style) for index in chosen]
-    drawn = [random_scene(rng, SEEN) for _ in range(scenes)]
-    images += [draw_scene(scene, rng, image_size) for scene in drawn]
+    drawn = [random_scene(rng, SEEN, stacked=plan.stacked) for _ in range(scenes)]
+    cells_NCF = torch.stack([cell_targets(scene) for scene in drawn])
+    for number, scene in enumerate(drawn):
+        picture = draw_scene(scene, rng, image_size)
+        if plan.colour_blind and rng.random() < plan.colour_blind:
+            picture = in_grey(picture, rng)
+            cells_NCF[number][:, _COLOUR_FIELDS] = _UNSET
+        images.append(picture)
     images += [draw_strange(rng, image_size) for _ in range(size - known - scenes)]
     images = [as_uploaded(image, rng) for image in images]
-    cells_NCF = torch.stack([cell_targets(scene) for scene in drawn])
     return SightBatch(to_pixels(images, image_size), torch.tensor(chosen), cells_NCF)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from model.microworld.everyday import actions, things
 from model.microworld.oracle import KINDS, example
 from model.paths import ASSETS
 
 SENTENCES_PER_KIND = 400
+LABEL_REPEATS = 100
+"""Often enough that every word of the tables is one token."""
 
 
 def tokenizer_corpus() -> Iterator[str]:
@@ -20,6 +23,8 @@ def tokenizer_corpus() -> Iterator[str]:
         repeats = 1 + 600 // (rank + 20)
         for form in (f" {word}", f"{word.capitalize()} {word}, {word}."):
             yield from [form] * repeats
+    for label in (*things(), *actions()):
+        yield from [f" {label}"] * LABEL_REPEATS
     for kind in KINDS:
         for index in range(SENTENCES_PER_KIND):
             drawn = example("train", index, kind)

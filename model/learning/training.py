@@ -20,6 +20,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from model.config import TrainConfig
+from model.learning.muon import Muon
 
 log = logging.getLogger(__name__)
 
@@ -128,8 +129,8 @@ def _fast_in_bfloat16(device: torch.device) -> bool:
 def _optimizers(model: nn.Module, config: TrainConfig) -> list[torch.optim.Optimizer]:
     """AdamW; matrices are decayed, norms, biases and positions are not.
 
-    With Muon (Jordan 2024, in PyTorch since 2.9) the matrices between layers take orthogonal
-    steps, scaled as AdamW's; embeddings, heads and vectors stay with AdamW.
+    With Muon the matrices between layers take orthogonal steps, scaled as AdamW's; embeddings,
+    heads and vectors stay with AdamW.
     """
     named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
     inner = {n for n, p in named if config.optimizer == "muon" and p.ndim == 2 and "layers." in n}
@@ -144,11 +145,10 @@ def _optimizers(model: nn.Module, config: TrainConfig) -> list[torch.optim.Optim
     ]
     if inner:
         found.append(
-            torch.optim.Muon(
+            Muon(
                 [p for n, p in named if n in inner],
                 lr=rate,
                 weight_decay=config.weight_decay,
-                adjust_lr_fn="match_rms_adamw",
             )
         )
     return found

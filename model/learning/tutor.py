@@ -68,7 +68,7 @@ class TutorBatch:
 def with_result(student: ImageTokenReasoningLLM, lesson: EncodedLesson) -> EncodedLesson:
     """The question alone, ending in ``<|result|>``: nothing is said, a picture is imagined."""
     ids = (*lesson.ids[: lesson.answer_at], student.tokenizer.id(RESULT))
-    return EncodedLesson(ids, len(ids), lesson.pixels_NCHW)
+    return EncodedLesson(ids, ((len(ids), len(ids)),), lesson.pixels_NCHW)
 
 
 def last_patches(side: int) -> list[int]:

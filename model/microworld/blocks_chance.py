@@ -53,8 +53,16 @@ def random_block(rng: random.Random, conditions: Conditions) -> Block:
     return Block(shape, colour, rng.choice(SIZES), rng.choice(FILLS))  # type: ignore[arg-type]
 
 
-def random_scene(rng: random.Random, conditions: Conditions, count: int | None = None) -> Scene:
-    """Different blocks in different cells; now and then a small one lies on a large one."""
+def random_scene(
+    rng: random.Random,
+    conditions: Conditions,
+    count: int | None = None,
+    stacked: float = _STACKED,
+) -> Scene:
+    """Different blocks in different cells; now and then a small one lies on a large one.
+
+    ``stacked`` is the share of scenes with one on another, where the blocks allow it.
+    """
     count = rng.choice(conditions.blocks) if count is None else count
     blocks: list[Block] = []
     while len(blocks) < count:
@@ -65,7 +73,7 @@ def random_scene(rng: random.Random, conditions: Conditions, count: int | None =
     placed = list(zip(cells, blocks, strict=True))
     small = [item for item in placed if item[1].size == "small"]
     large = [item for item in placed if item[1].size == "large"]
-    if small and large and rng.random() < _STACKED:
+    if small and large and rng.random() < stacked:
         top, below = rng.choice(small), rng.choice(large)
         placed[placed.index(top)] = (below[0], top[1])
     return Scene(tuple(placed))

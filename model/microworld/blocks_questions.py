@@ -33,7 +33,7 @@ def describe(rng: random.Random, size_px: int, conditions: Conditions = SEEN) ->
 def look(rng: random.Random, size_px: int, conditions: Conditions = SEEN) -> Item:
     """One picture: what is at a place, where is a block, how many are there?"""
     scene = random_scene(rng, conditions)
-    question, answer = rng.choice((_at_place, _where, _how_many))(rng, scene)
+    question, answer = rng.choice(LOOKS)(rng, scene)
     return Item(
         question=question,
         answer=answer,
@@ -46,11 +46,7 @@ def look(rng: random.Random, size_px: int, conditions: Conditions = SEEN) -> Ite
 def _at_place(rng: random.Random, scene: Scene) -> tuple[str, str]:
     taken = rng.random() < 0.75
     cell = rng.choice(scene.blocks)[0] if taken else rng.randrange(len(PLACES))
-    where, here = words.AT[PLACES[cell]], scene.in_cell(cell)
-    if not here:
-        return f"What is {where}?", f"There is nothing {where}."
-    blocks = [words.a(block.label) for block in reversed(here)]
-    return f"What is {where}?", f"There is {' on '.join(blocks)} {where}."
+    return f"What is {words.AT[PLACES[cell]]}?", words.place_answer(scene, cell)
 
 
 def _where(rng: random.Random, scene: Scene) -> tuple[str, str]:
@@ -66,6 +62,10 @@ def _how_many(rng: random.Random, scene: Scene) -> tuple[str, str]:
     return "How many blocks are there?", f"There {verb} {_COUNTS[count]} {noun}."
 
 
+LOOKS = (_at_place, _where, _how_many)
+"""Ways to ask about a part of a scene, each with its answer."""
+
+
 def action(rng: random.Random, size_px: int, conditions: Conditions = SEEN) -> Item:
     """One icon: what is being done?"""
     done = random_action(rng, random_scene(rng, conditions), conditions)
@@ -79,7 +79,7 @@ def action(rng: random.Random, size_px: int, conditions: Conditions = SEEN) -> I
     )
 
 
-def _history(
+def history(
     rng: random.Random, conditions: Conditions, counts: tuple[int, ...]
 ) -> tuple[Scene, list[BlockAction], Scene]:
     """A scene, some steps, and the scene that comes of them."""
@@ -92,25 +92,17 @@ def _history(
         return before, steps, after
 
 
-def comparison(before: Scene, after: Scene) -> str:
-    """How a thought compares two scenes: both of them, and where they differ."""
-    changed = words.changed_places(before, after)
-    return (
-        f"before: {words.scene_note(before)}. after: {words.scene_note(after)}. changed: {changed}."
-    )
-
-
 def _two_scenes(
     rng: random.Random, size_px: int, conditions: Conditions, counts: tuple[int, ...]
 ) -> Item:
-    before, steps, after = _history(rng, conditions, counts)
+    before, steps, after = history(rng, conditions, counts)
     return Item(
         question=rng.choice(language.ASK_CHANGE if counts == (1,) else language.ASK_STEPS),
         answer=words.steps_answer(steps),
         pictures=(draw_scene(before, rng, size_px), draw_scene(after, rng, size_px)),
         labels=(words.scene_label(before), words.scene_label(after)),
         roles=("what", "result") if rng.random() < 0.5 else (),
-        thought=comparison(before, after),
+        thought=words.difference_note(before, after),
         scenes=(before, after),
         steps=tuple(steps),
     )
@@ -129,7 +121,7 @@ def event(rng: random.Random, size_px: int, conditions: Conditions = SEEN) -> It
 
 def explain(rng: random.Random, size_px: int, conditions: Conditions = SEEN) -> Item:
     """Before, the icon of the action, and after: what happened?"""
-    before, steps, after = _history(rng, conditions, (1,))
+    before, steps, after = history(rng, conditions, (1,))
     pictures = (
         draw_scene(before, rng, size_px),
         draw_action(steps[0], size_px, rng),
@@ -145,7 +137,7 @@ def explain(rng: random.Random, size_px: int, conditions: Conditions = SEEN) -> 
             words.scene_label(after),
         ),
         roles=ROLES if rng.random() < 0.5 else (),
-        thought=comparison(before, after),
+        thought=words.difference_note(before, after),
         scenes=(before, None, after),
         steps=tuple(steps),
     )
@@ -186,14 +178,14 @@ def predict(rng: random.Random, size_px: int, conditions: Conditions = SEEN) -> 
 
 def after(rng: random.Random, size_px: int, conditions: Conditions = SEEN) -> Item:
     """One picture and an action in words: what is there then?"""
-    before, steps, later = _history(rng, conditions, (1,))
+    before, steps, later = history(rng, conditions, (1,))
     question = rng.choice(("What is there if I {}?", "I {}. What is there then?"))
     return Item(
         question=question.format(words.doing(steps[0])),
         answer=words.describe_answer(later),
         pictures=(draw_scene(before, rng, size_px),),
         labels=(words.scene_label(before),),
-        thought=f"before: {words.scene_note(before)}.",
+        thought=words.difference_note(before, later),
         scenes=(before,),
         steps=tuple(steps),
     )

@@ -57,17 +57,38 @@ def scene_label(scene: Scene) -> str:
     return listing([block.label for _, block in scene.blocks] or ["nothing"])
 
 
-def scene_note(scene: Scene) -> str:
-    """The scene as a thought notes it: “top left large red square; middle small blue star”."""
-    return "; ".join(f"{PLACES[cell]} {block.label}" for cell, block in scene.blocks) or "nothing"
+def _cell_note(scene: Scene, cell: Cell) -> str:
+    return " on ".join(block.label for block in reversed(scene.in_cell(cell))) or "nothing"
 
 
-def changed_places(before: Scene, after: Scene) -> str:
-    """The places at which two scenes differ: “top left; middle”."""
-    places = [
-        place for cell, place in enumerate(PLACES) if before.in_cell(cell) != after.in_cell(cell)
+def _twin_note(before: Scene, after: Scene, cell: Cell) -> str:
+    """“ as on the left” if what is new in a cell also lies where it lay before, else nothing."""
+    new = set(after.in_cell(cell)) - set(before.in_cell(cell))
+    for other, block in before.blocks:
+        if block in new and other != cell and block in after.in_cell(other):
+            return f" as {AT[PLACES[other]]}"
+    return ""
+
+
+def difference_note(before: Scene, after: Scene) -> str:
+    """Where two scenes differ, as a thought notes it: “middle: large red square, then nothing.”
+
+    Of a block that came while its like stayed, the note says where that is: it was copied.
+    """
+    found = [
+        f"{place}: {_cell_note(before, cell)}, then {_cell_note(after, cell)}"
+        f"{_twin_note(before, after, cell)}."
+        for cell, place in enumerate(PLACES)
+        if before.in_cell(cell) != after.in_cell(cell)
     ]
-    return "; ".join(places) or "nothing"
+    return " ".join(found) or "nothing."
+
+
+def place_answer(scene: Scene, cell: Cell, was: bool = False) -> str:
+    """“There is a small star on a large square at the top.” Or what there was."""
+    blocks = [a(block.label) for block in reversed(scene.in_cell(cell))]
+    there = "There was" if was else "There is"
+    return f"{there} {' on '.join(blocks) or 'nothing'} {AT[PLACES[cell]]}."
 
 
 def step_phrase(action: BlockAction) -> str:

@@ -13,6 +13,7 @@ from model.microworld.everyday import (
     actions,
     chains,
     draw,
+    only_ways,
     outcomes,
     things,
     triplets,
@@ -83,10 +84,10 @@ def explain(rng: random.Random, size_px: int, conditions: Conditions = SEEN) -> 
     """Three pictures, or two without the action: what happened? Half of the time with roles.
 
     A third of the three-picture questions shows a triplet that is not in the table, so that the
-    student looks at every picture.
+    student looks at every picture. Two pictures are of a thing and a result that one action joins.
     """
     two = rng.random() < 0.3
-    step = rng.choice(triplets())
+    step = rng.choice(only_ways() if two else triplets())
     if not two and rng.random() < 0.33:
         step = EverydayTriplet(*inventions.invented_fact(rng))
     shown: tuple[Role, ...] = ("what", "result") if two else ROLES

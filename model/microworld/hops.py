@@ -65,6 +65,19 @@ def _astray(rng: random.Random, path: list[FactWords], taken: set[str]) -> list[
     return found
 
 
+def ties(rng: random.Random, thing: str) -> list[FactWords]:
+    """Four to ten facts: whom a thing belongs to, and how those people are tied to others."""
+    taken: set[str] = set()
+    facts: list[FactWords] = []
+    for relation in rng.sample(TO_PERSON, rng.randint(2, 3)):
+        facts.append((thing, relation, _name(rng, PEOPLE, taken)))
+    for _, _, person in tuple(facts):
+        for relation in rng.sample((*TO_PERSON, *TO_TOWN), rng.randint(0, 3)):
+            names = TOWNS if relation in TO_TOWN else PEOPLE
+            facts.append((person, relation, _name(rng, names, taken)))
+    return facts
+
+
 def hop(rng: random.Random, size_px: int, conditions: Conditions = SEEN) -> Item:
     """A picture and facts: “Who is the friend of the owner of this?” One in five in words."""
     label = rng.choice(tuple(things()))

@@ -45,7 +45,24 @@ class VisionBlock(nn.Module):
         return x_NPM + self.down_proj(hidden)  # type: ignore[no-any-return]
 
 
-class VisionTower(nn.Module):
+class PictureEmbedding(nn.Module):
+    """The contrastive head of every tower: patch vectors to one unit vector."""
+
+    pool_query: nn.Linear
+    embedding_head: nn.Linear
+
+    def _make_head(self, config: VisionConfig) -> None:
+        self.pool_query = nn.Linear(config.hidden_size, 1, bias=False)
+        self.embedding_head = nn.Linear(config.hidden_size, config.embedding_size, bias=False)
+
+    def embed(self, patches_NPM: Tensor) -> Tensor:
+        """Pool patch vectors by attention into one unit vector per picture. Returns (N, E)."""
+        weights_NP1 = self.pool_query(patches_NPM).softmax(dim=1)
+        pooled_NM = (weights_NP1 * patches_NPM).sum(dim=1)
+        return F.normalize(self.embedding_head(pooled_NM), dim=-1)
+
+
+class VisionTower(PictureEmbedding):
     """Pictures to patch vectors, and to one L2-normalised embedding per picture."""
 
     def __init__(self, config: VisionConfig) -> None:
@@ -56,8 +73,7 @@ class VisionTower(nn.Module):
         self.position_embedding = nn.Parameter(torch.randn(config.num_patches, width) * 0.02)
         self.layers = nn.ModuleList(VisionBlock(config) for _ in range(config.num_hidden_layers))
         self.post_layernorm = nn.LayerNorm(width, eps=config.layer_norm_eps)
-        self.pool_query = nn.Linear(width, 1, bias=False)
-        self.embedding_head = nn.Linear(width, config.embedding_size, bias=False)
+        self._make_head(config)
 
     def forward(self, pixels_NCHW: Tensor) -> Tensor:
         """Encode pictures, each on its own. Returns patch vectors (N, P, M)."""
@@ -66,12 +82,6 @@ class VisionTower(nn.Module):
         for layer in self.layers:
             x_NPM = layer(x_NPM)
         return self.post_layernorm(x_NPM)  # type: ignore[no-any-return]
-
-    def embed(self, patches_NPM: Tensor) -> Tensor:
-        """Pool patch vectors by attention into one unit vector per picture. Returns (N, E)."""
-        weights_NP1 = self.pool_query(patches_NPM).softmax(dim=1)
-        pooled_NM = (weights_NP1 * patches_NPM).sum(dim=1)
-        return F.normalize(self.embedding_head(pooled_NM), dim=-1)
 
 
 class Projector(nn.Module):

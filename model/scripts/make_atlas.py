@@ -1,23 +1,26 @@
-"""Draw every picture of the everyday table into one atlas.
+"""Draw every picture of the everyday table into an atlas, once in each style.
 
-``python -m model.scripts.make_atlas FONT``, where FONT is the file of Noto Color Emoji with bitmap
-glyphs (``NotoColorEmoji.ttf``). The atlas is committed, so this runs only when
-``assets/everyday_things.tsv`` changes.
+``python -m model.scripts.make_atlas FONT FLUENT``, where FONT is the file of Noto Color Emoji with
+bitmap glyphs (``NotoColorEmoji.ttf``) and FLUENT the unpacked package ``@iconify-json/fluent-emoji-
+flat``. The atlases are committed, so this runs only when ``assets/everyday_things.tsv`` changes.
+It needs the Chromium and the playwright of the tests, which draw the SVG.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
+import shutil
 from pathlib import Path
 
 from PIL import Image, ImageChops, ImageDraw, ImageFont
+from playwright.sync_api import sync_playwright
 
-from model.microworld.everyday import ATLAS_INDEX, ATLAS_MASK, ATLAS_PICTURE, TILE_PX, emojis
+from model.microworld.everyday import ATLAS_COLUMNS, TILE_PX, Style, atlas_files, emojis
 
 BITMAP_PX = 109
 """The only size at which the font's bitmaps can be loaded."""
-COLUMNS = 12
 COLOURS = 256
 MASK_LEVELS = 17
 """One palette and few levels of transparency: half of the bytes, and no visible loss."""
@@ -30,20 +33,10 @@ def _drawn(emoji: str, font: ImageFont.FreeTypeFont, ground: str) -> Image.Image
     return canvas
 
 
-def render(emoji: str, font: ImageFont.FreeTypeFont) -> Image.Image:
-    """One emoji, cropped and centred in a transparent tile.
-
-    It is drawn on black and on white: drawn on a transparent ground, its edges would darken.
-
-    Raises: SystemExit if the font has no single picture for it.
-    """
-    on_black, on_white = _drawn(emoji, font, "black"), _drawn(emoji, font, "white")
-    mask = ImageChops.invert(ImageChops.subtract(on_white, on_black).getchannel("G"))
-    canvas = Image.merge("RGBa", (*on_black.split(), mask)).convert("RGBA")
-    box = mask.getbbox()
-    if box is None or box[2] - box[0] > 1.5 * BITMAP_PX:
-        raise SystemExit(f"The font draws {emoji!r} as nothing or as several pictures.")
-    glyph = canvas.crop(box)
+def _tile(glyph: Image.Image) -> Image.Image:
+    """An RGBA drawing, cropped and centred in a transparent tile."""
+    box = glyph.getchannel("A").getbbox()
+    glyph = glyph.crop(box)
     scale = (TILE_PX - 2 * MARGIN_PX) / max(glyph.size)
     size = (max(1, round(glyph.width * scale)), max(1, round(glyph.height * scale)))
     glyph = glyph.resize(size, Image.Resampling.LANCZOS)
@@ -52,41 +45,88 @@ def render(emoji: str, font: ImageFont.FreeTypeFont) -> Image.Image:
     return tile
 
 
-def make_atlas(font_path: Path) -> tuple[Image.Image, dict[str, list[int]]]:
-    """The atlas, RGBA, and the left and top pixel of every emoji in it."""
+def noto_tiles(font_path: Path) -> list[Image.Image]:
+    """Every emoji of the tables as the font draws it.
+
+    It is drawn on black and on white: drawn on a transparent ground, its edges would darken.
+
+    Raises: SystemExit if the font has no single picture for an emoji.
+    """
     font = ImageFont.truetype(str(font_path), BITMAP_PX)
-    names = emojis()
-    rows = -(-len(names) // COLUMNS)
-    atlas = Image.new("RGBA", (COLUMNS * TILE_PX, rows * TILE_PX))
-    places: dict[str, list[int]] = {}
-    for number, emoji in enumerate(names):
-        left, top = number % COLUMNS * TILE_PX, number // COLUMNS * TILE_PX
-        atlas.paste(render(emoji, font), (left, top))
-        places[emoji] = [left, top]
-    return atlas, places
+    tiles = []
+    for emoji in emojis():
+        on_black, on_white = _drawn(emoji, font, "black"), _drawn(emoji, font, "white")
+        mask = ImageChops.invert(ImageChops.subtract(on_white, on_black).getchannel("G"))
+        box = mask.getbbox()
+        if box is None or box[2] - box[0] > 1.5 * BITMAP_PX:
+            raise SystemExit(f"The font draws {emoji!r} as nothing or as several pictures.")
+        tiles.append(_tile(Image.merge("RGBa", (*on_black.split(), mask)).convert("RGBA")))
+    return tiles
 
 
-def save(atlas: Image.Image) -> None:
-    """Write colours and transparency as two small PNGs."""
+def _codes(emoji: str) -> tuple[str, str]:
+    """How the package may name an emoji: by all its code points, or without variation selectors."""
+    points = [f"{ord(letter):x}" for letter in emoji]
+    return "-".join(points), "-".join(point for point in points if point != "fe0f")
+
+
+def fluent_tiles(package: Path, chromium: str) -> list[Image.Image]:
+    """Every emoji of the tables, drawn from the package's SVG.
+
+    Raises: SystemExit if the package has no picture for an emoji.
+    """
+    names = json.loads((package / "chars.json").read_text("utf-8"))
+    icons = json.loads((package / "icons.json").read_text("utf-8"))
+    side = icons["width"]
+    tiles = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium)
+        page = browser.new_page(viewport={"width": 2 * TILE_PX, "height": 2 * TILE_PX})
+        for emoji in emojis():
+            name = next((names[code] for code in _codes(emoji) if code in names), None)
+            if name not in icons["icons"]:
+                raise SystemExit(f"The package has no picture for {emoji!r}.")
+            body = icons["icons"][name]["body"]
+            page.set_content(
+                "<style>*{margin:0}</style>"
+                f'<svg xmlns="http://www.w3.org/2000/svg" width="{2 * TILE_PX}" '
+                f'height="{2 * TILE_PX}" viewBox="0 0 {side} {side}">{body}</svg>'
+            )
+            picture = page.screenshot(omit_background=True)
+            tiles.append(_tile(Image.open(io.BytesIO(picture)).convert("RGBA")))
+        browser.close()
+    return tiles
+
+
+def save(tiles: list[Image.Image], style: Style) -> int:
+    """Write colours and transparency of an atlas as two small PNGs; returns their bytes."""
+    rows = -(-len(tiles) // ATLAS_COLUMNS)
+    atlas = Image.new("RGBA", (ATLAS_COLUMNS * TILE_PX, rows * TILE_PX))
+    for number, tile in enumerate(tiles):
+        place = (number % ATLAS_COLUMNS * TILE_PX, number // ATLAS_COLUMNS * TILE_PX)
+        atlas.paste(tile, place)
     mask = atlas.getchannel("A")
     colours = Image.new("RGB", atlas.size, "white")
     colours.paste(atlas.convert("RGB"), mask=mask.point([0] + [255] * 255))
     few = colours.quantize(COLOURS, Image.Quantize.MEDIANCUT, 3, dither=Image.Dither.NONE)
-    few.save(ATLAS_PICTURE, optimize=True)
     step = 255 / (MASK_LEVELS - 1)
     levels = mask.point([round(round(value / step) * step) for value in range(256)])
-    levels.quantize(MASK_LEVELS).save(ATLAS_MASK, optimize=True)
+    files = atlas_files(style)
+    few.save(files[0], optimize=True)
+    levels.quantize(MASK_LEVELS).save(files[1], optimize=True)
+    return sum(file.stat().st_size for file in files)
 
 
 def main() -> None:
-    """Write the atlas and its index into ``assets/``."""
+    """Write the atlases into ``assets/``."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("font", type=Path, help="path of NotoColorEmoji.ttf")
-    atlas, places = make_atlas(parser.parse_args().font)
-    save(atlas)
-    ATLAS_INDEX.write_text(json.dumps(places, ensure_ascii=False, indent=0) + "\n", "utf-8")
-    size = sum(path.stat().st_size for path in (ATLAS_PICTURE, ATLAS_MASK, ATLAS_INDEX))
-    print(f"{len(places)} pictures, {size / 1000:.0f} kB")
+    parser.add_argument("fluent", type=Path, help="folder of @iconify-json/fluent-emoji-flat")
+    parser.add_argument("--chromium", default=shutil.which("chromium"), help="path of a browser")
+    options = parser.parse_args()
+    size = save(noto_tiles(options.font), "noto")
+    size += save(fluent_tiles(options.fluent, options.chromium), "fluent")
+    print(f"{len(emojis())} pictures in two styles, {size / 1000:.0f} kB")
 
 
 if __name__ == "__main__":

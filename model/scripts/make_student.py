@@ -1,7 +1,8 @@
 """Make the shipped student from nothing: ``python -m model.scripts.make_student``.
 
-Resumable steps: learn the tokenizer, teach the tower to see, teach the decoder to read pictures and
-facts, then to answer.
+Resumable steps: learn the tokenizer, teach the tower to see and every patch to tell by itself what
+it shows; then teach the decoder to find the right line among facts, to read pictures, to answer,
+and what is hardest: in what two pictures differ.
 Stopped at any moment, the same command goes on where it was.
 """
 
@@ -25,13 +26,15 @@ from model.learning.evaluation import evaluate_student
 from model.learning.familiarity import draw_line, judge_line
 from model.learning.recipe import (
     ANSWERING,
+    FINDING,
+    MASTERING,
     READING,
     DrawnAhead,
     Mix,
     answer_batch,
     parts_loss,
 )
-from model.learning.sight import Sight, sight_batch
+from model.learning.sight import SEEING, SPREADING, Sight, SightPlan, sight_batch
 from model.learning.tokenizer_corpus import tokenizer_corpus
 from model.learning.training import Signal, StepReport, fit
 from model.learning.tutor import Tutor
@@ -46,9 +49,12 @@ _COMPILER = shutil.which("c++")
 SEED = 1
 VOCABULARY = 2048
 _SHARED = {"precision": "bfloat16", "optimizer": "muon", "checkpoint_every_s": 60.0}
-SIGHT = TrainConfig(steps=6000, batch_size=96, learning_rate=2e-3, **_SHARED)  # type: ignore[arg-type]
-READ = TrainConfig(steps=3000, batch_size=40, learning_rate=2e-3, **_SHARED)  # type: ignore[arg-type]
-ANSWER = TrainConfig(steps=9000, batch_size=40, learning_rate=1.5e-3, **_SHARED)  # type: ignore[arg-type]
+SIGHT = TrainConfig(steps=8000, batch_size=96, learning_rate=2e-3, **_SHARED)  # type: ignore[arg-type]
+SPREAD = TrainConfig(steps=4000, batch_size=96, learning_rate=2e-3, **_SHARED)  # type: ignore[arg-type]
+FIND = TrainConfig(steps=3000, batch_size=8, learning_rate=2e-3, **_SHARED)  # type: ignore[arg-type]
+READ = TrainConfig(steps=3000, batch_size=20, learning_rate=2e-3, **_SHARED)  # type: ignore[arg-type]
+ANSWER = TrainConfig(steps=6800, batch_size=20, learning_rate=1.5e-3, **_SHARED)  # type: ignore[arg-type]
+MASTER = TrainConfig(steps=6200, batch_size=20, learning_rate=1.5e-3, **_SHARED)  # type: ignore[arg-type]
 
 
 def reporter(stage: str, config: TrainConfig, curve: Path) -> Callable[[StepReport], Signal]:
@@ -91,37 +97,42 @@ def new_student(tokenizer: TextTokenizer, seed: int) -> ImageTokenReasoningLLM:
 
 
 def teach_sight(
-    student: ImageTokenReasoningLLM,
+    sight: Sight,
+    plan: SightPlan,
+    config: TrainConfig,
     folder: Path,
-    config: TrainConfig = SIGHT,
     workers: int = 1,
     style: Style | None = None,
-) -> Sight:
-    """Stage 1: the tower and the familiarity head."""
-    size = student.config.vision.image_size
+) -> None:
+    """Stages 1 and 2: the tower and the familiarity head."""
+    tower, size = sight.tower, sight.tower.config.image_size
     make = partial(
-        sight_batch, size=config.batch_size, image_size=size, style=style, seed=config.seed
+        sight_batch,
+        size=config.batch_size,
+        image_size=size,
+        style=style,
+        seed=config.seed,
+        plan=plan,
     )
-    torch.manual_seed(config.seed)
-    sight = Sight(student)
     if _COMPILER:
-        tower = student.vision_tower
         tower.forward = torch.compile(tower.forward, dynamic=False)  # type: ignore[method-assign]
+    tower.requires_grad_(True)
+    sight.every_patch = plan.every_patch
     fit(
         sight,
         DrawnAhead(make, config.steps, workers),
         lambda model, batch: model(batch),
         config,
-        reporter("sight", config, folder / "curve.jsonl"),
-        folder / "sight.pt",
+        reporter(plan.name, config, folder / "curve.jsonl"),
+        folder / f"{plan.name}.pt",
     )
-    return sight
+    vars(tower).pop("forward", None)  # later stages show it pictures in other numbers
 
 
 def teach_decoder(
     student: ImageTokenReasoningLLM, mix: Mix, config: TrainConfig, folder: Path, workers: int
 ) -> None:
-    """Stages 2 and 3: the projector and the decoder; the tower is frozen."""
+    """Stages 3 to 6: the projector and the decoder; the tower is frozen."""
     make = partial(answer_batch, student=student, mix=mix, seed=config.seed)
     batches = DrawnAhead(make, config.steps, workers)
     tutor = Tutor(student)
@@ -137,11 +148,11 @@ def teach_decoder(
     )
 
 
-def finish(student: ImageTokenReasoningLLM, out: Path, seed: int) -> None:
+def finish(student: ImageTokenReasoningLLM, out: Path, seed: int, scale: float) -> None:
     """Write the bundle, with what was measured on validation in its card."""
     student.card = Card(
         name="Micro-world student",
-        origin=f"make student, seed {seed}, micro-world {world_hash()}",
+        origin=f"make student, seed {seed}, scale {scale:g}, micro-world {world_hash()}",
         teacher="built-in micro-world oracle",
     )
     student.save(out)
@@ -168,18 +179,25 @@ def main() -> None:
     )
     parser.add_argument("--workers", type=int, default=1, help="processes that draw pictures")
     parser.add_argument("--seed", type=int, default=SEED, help="another seed, another student")
-    parser.add_argument("--only-sight", action="store_true", help="stop after stage 1")
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="share of every stage's steps that is taken"
+    )
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     options.work.mkdir(parents=True, exist_ok=True)
     student = new_student(make_tokenizer(options.work), options.seed)
-    sight, read, answer = (replace(c, seed=options.seed) for c in (SIGHT, READ, ANSWER))
-    teach_sight(student, options.work, sight, options.workers)
-    if options.only_sight:
-        return
-    teach_decoder(student, READING, read, options.work, options.workers)
-    teach_decoder(student, ANSWERING, answer, options.work, options.workers)
-    finish(student, options.out, options.seed)
+    torch.manual_seed(options.seed)
+    sight = Sight(student)
+
+    def planned(config: TrainConfig) -> TrainConfig:
+        steps = max(1, round(config.steps * options.scale))
+        return replace(config, steps=steps, seed=options.seed)
+
+    for plan, config in ((SEEING, SIGHT), (SPREADING, SPREAD)):
+        teach_sight(sight, plan, planned(config), options.work, options.workers)
+    for mix, config in ((FINDING, FIND), (READING, READ), (ANSWERING, ANSWER), (MASTERING, MASTER)):
+        teach_decoder(student, mix, planned(config), options.work, options.workers)
+    finish(student, options.out, options.seed, options.scale)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,130 @@
+"""Twenty things that a new user asks the shipped student: it is right about at least eighteen."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from model.microworld.blocks import Block, BlockAction, Scene, apply
+from model.microworld.blocks_pictures import draw_scene
+from model.microworld.everyday import draw
+from model.microworld.language import explain_answer
+from tests.browser.conftest import App, open_tab, visit, wait_for_student
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+ANSWERED = "count => (document.querySelector('#chat-log')?.innerText.split('tok/s').length) > count"
+PX = 256
+_SCENE = Scene(
+    (
+        (0, Block("square", "red", "large")),
+        (4, Block("circle", "blue", "small")),
+        (8, Block("star", "green", "large", "hollow")),
+    )
+)
+_RNG = random.Random(20)
+
+
+def _scene(*actions: BlockAction) -> Image.Image:
+    scene = _SCENE
+    for action in actions:
+        scene = apply(scene, action)
+    return draw_scene(scene, _RNG, PX)
+
+
+def _thing(label: str) -> Image.Image:
+    return draw(label, _RNG, PX)
+
+
+def _action(label: str) -> Image.Image:
+    return draw(label, _RNG, PX, action=True)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question, the pictures with it, and what a right answer says."""
+
+    question: str
+    right: str
+    pictures: tuple[Image.Image, ...] = ()
+    new_chat: bool = True
+
+
+def _questions() -> list[Asked]:
+    square, circle = (block for _, block in _SCENE.blocks[:2])
+    painted = BlockAction("paint", square, "yellow")
+    removed = BlockAction("remove", circle)
+    moved = BlockAction("move", circle, "right")
+    added = BlockAction("add", Block("triangle", "pink", "small"), "bottom left")
+    return [
+        Asked("What is this?", "This is an egg.", (_thing("egg"),)),
+        Asked("What is this?", "This is a caterpillar.", (_thing("caterpillar"),)),
+        Asked("What do you see?", "This is a rose.", (_thing("rose"),)),
+        Asked("What is this?", "These are grapes.", (_thing("grapes"),)),
+        Asked("What is being done?", "This picture shows heating.", (_action("heat"),)),
+        Asked("What is being done?", "This picture shows sawing.", (_action("saw"),)),
+        Asked("What happens if I heat it?", "fried egg", (_thing("egg"),)),
+        Asked("What happens if I wait?", "butterfly", (_thing("caterpillar"),)),
+        Asked("What happens if I wait?", "hatching chick", (_thing("egg"),)),
+        Asked("And then, if I wait?", " chick", new_chat=False),
+        Asked("What happens if I heat corn?", "popcorn"),
+        Asked("What happens if I saw a tree?", "wood"),
+        Asked("What happened here?", explain_answer("egg", "heat", "fried egg"),
+              (_thing("egg"), _action("heat"), _thing("fried egg"))),
+        Asked("Which step turned the first into the second?",
+              explain_answer("caterpillar", "wait", "butterfly"),
+              (_thing("caterpillar"), _thing("butterfly"))),
+        Asked("What is this?", "There is a large red square at the top left, a small blue circle "
+              "in the middle and a large hollow green star at the bottom right.", (_scene(),)),
+        Asked("How many blocks are there?", "There are three blocks.", (_scene(),)),
+        Asked("What changed?", "The large red square was painted yellow.",
+              (_scene(), _scene(painted))),
+        Asked("What was done?", "The small blue circle was removed.", (_scene(), _scene(removed))),
+        Asked("Which step turned the first into the second?",
+              "The small blue circle moved to the right.", (_scene(), _scene(moved))),
+        Asked("What is different now?",
+              "A small pink triangle was added at the bottom left.", (_scene(), _scene(added))),
+    ]  # fmt: skip
+
+
+def _ask(page: Page, asked: Asked, folder: Path) -> str:
+    if asked.new_chat:
+        page.locator("#chat-new").click()
+        expect(page.locator("#chat-examples")).to_be_visible()
+    files = []
+    for number, picture in enumerate(asked.pictures):
+        path = folder / f"{number}.png"
+        picture.save(path)
+        files.append(str(path))
+    if files:
+        page.locator("#chat-input input[type=file]").set_input_files(files)
+        expect(page.locator("#chat-input .thumbnail-item")).to_have_count(len(files))
+    box = page.locator("#chat-input textarea")
+    box.fill(asked.question)
+    before = page.locator("#chat-log").inner_text() if page.locator("#chat-log").count() else ""
+    box.press("Enter")
+    page.wait_for_function(ANSWERED, arg=len(before.split("tok/s")))
+    return page.locator("#chat-log").inner_text().split(asked.question)[-1]
+
+
+def test_the_shipped_student_answers_what_a_new_user_asks(
+    make_app: Callable[..., App], browser: Browser, tmp_path: Path
+) -> None:
+    app = make_app()
+    seen = visit(browser, app.url)
+    wait_for_student(seen.page)
+    open_tab(seen.page, "Chat")
+    wrong = []
+    for asked in _questions():
+        answer = _ask(seen.page, asked, tmp_path)
+        if asked.right not in answer:
+            wrong.append((asked.question, asked.right, answer))
+    assert len(_questions()) == 20
+    assert len(wrong) <= 2, wrong
+    assert not seen.faults
+    seen.page.close()
