@@ -21,6 +21,7 @@ import torch
 from PIL import Image
 
 from benchmarks.choices import by_pixels, choice, chosen
+from benchmarks.style import WORK, measure
 from model.bundles.bundle import read_bundle
 from model.learning.answering import answers, prompt_of
 from model.learning.examples import Lesson
@@ -304,6 +305,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="which stretch of the test splits")
     parser.add_argument("--questions", type=int, default=1000, help="questions of each row")
     parser.add_argument("--quick", action="store_true", help="few questions: about a minute")
+    parser.add_argument(
+        "--style-steps",
+        type=int,
+        default=0,
+        help="also train a tower on one style of drawing for so many steps, test it on the other",
+    )
     options = parser.parse_args()
     count = 8 if options.quick else options.questions
     started = time.monotonic()
@@ -313,6 +320,10 @@ def main() -> None:
     forward(student, table, options.seed, count)
     retrieve(student, table, options.seed, count)
     unknown(student, table, count)
+    if options.style_steps:
+        style = measure(options.style_steps, options.seed, WORK, count)
+        table.share("everyday_style", style["everyday_style"] * count, count)
+        table.share("same_style", style["same_style"] * count, count)
     figures: dict[str, float | str] = {**table.figures}
     figures["think_gain"] = table.figures.get("think_gain event_acc_iid", 0.0)
     figures |= {

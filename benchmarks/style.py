@@ -22,6 +22,8 @@ from model.network.image_tokenizer import to_pixels
 from model.paths import PROJECT
 from model.scripts.make_student import SIGHT, make_tokenizer, new_student, teach_sight
 
+WORK = PROJECT / "build" / "style"
+
 
 @torch.inference_mode()
 def named(sight: Sight, style: Style, count: int, seed: int) -> float:
@@ -38,30 +40,33 @@ def named(sight: Sight, style: Style, count: int, seed: int) -> float:
     return right / count
 
 
+def measure(steps: int, seed: int, work: Path, count: int) -> dict[str, float]:
+    """Train a tower on the first style alone for ``steps`` steps, test it on both."""
+    work.mkdir(parents=True, exist_ok=True)
+    student = new_student(make_tokenizer(work), 1)
+    seen, unseen = STYLES
+    torch.manual_seed(1)
+    sight = Sight(student)
+    config = replace(SIGHT, steps=steps, seed=1)
+    teach_sight(sight, SEEING, config, work, 1, style=seen)
+    sight.eval()
+    return {
+        "everyday_style": named(sight, unseen, count, seed),
+        "same_style": named(sight, seen, count, seed),
+        "style_chance": round(1 / len(signs()), 4),
+        "style_steps": steps,
+    }
+
+
 def main() -> None:
     """Train on the first style, test on both, print the figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--steps", type=int, default=3000, help="steps of 96 pictures")
     parser.add_argument("--seed", type=int, default=0, help="which test drawings")
-    parser.add_argument("--work", type=Path, default=PROJECT / "build" / "style")
+    parser.add_argument("--work", type=Path, default=WORK)
     parser.add_argument("--count", type=int, default=1000, help="drawings of each style")
     options = parser.parse_args()
-    options.work.mkdir(parents=True, exist_ok=True)
-    student = new_student(make_tokenizer(options.work), 1)
-    seen, unseen = STYLES
-    torch.manual_seed(1)
-    sight = Sight(student)
-    config = replace(SIGHT, steps=options.steps, seed=1)
-    teach_sight(sight, SEEING, config, options.work, 1, style=seen)
-    sight.eval()
-    figures = {
-        "everyday_style": named(sight, unseen, options.count, options.seed),
-        "same_style": named(sight, seen, options.count, options.seed),
-        "chance": round(1 / len(signs()), 4),
-        "n": options.count,
-        "steps": options.steps,
-    }
-    print(json.dumps(figures))
+    print(json.dumps(measure(options.steps, options.seed, options.work, options.count)))
 
 
 if __name__ == "__main__":

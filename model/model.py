@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from model.bundles.bundle import Card, read_bundle, write_bundle
-from model.config import PRESETS, SampleConfig, StudentConfig, VisionConfig
+from model.config import PRESETS, DecoderConfig, SampleConfig, StudentConfig, VisionConfig
 from model.errors import InputError
 from model.network.backbones import make_tower
 from model.network.image_tokenizer import Message, layout, splice, to_pixels
@@ -90,14 +90,15 @@ class ImageTokenReasoningLLM(nn.Module):
         *,
         seed: int = 0,
         vision: VisionConfig | None = None,
+        decoder: DecoderConfig | None = None,
     ) -> ImageTokenReasoningLLM:
         """A fresh student of a size preset with random weights; the same seed, the same weights.
 
-        ``vision`` replaces the preset's tower.
+        ``vision`` replaces the preset's tower, ``decoder`` its decoder.
         """
         size = PRESETS[preset]
-        config = replace(size, decoder=replace(size.decoder, vocab_size=len(tokenizer)))
-        config = replace(config, vision=vision or size.vision)
+        decoder = replace(decoder or size.decoder, vocab_size=len(tokenizer))
+        config = replace(size, decoder=decoder, vision=vision or size.vision)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             student = cls(config, tokenizer)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import torch
 
-from model.bundles.bundle import FAMILIAR_THRESHOLD, Card
+from model.bundles.bundle import FAMILIAR_THRESHOLD, Card, read_bundle
 from model.config import TrainConfig
 from model.learning.evaluation import evaluate_student
 from model.learning.familiarity import draw_line, judge_line
@@ -96,6 +96,17 @@ def new_student(tokenizer: TextTokenizer, seed: int) -> ImageTokenReasoningLLM:
     return student
 
 
+def continued_student(start: Path, seed: int) -> ImageTokenReasoningLLM:
+    """A student with new eyes whose decoder and tokenizer are those of the bundle ``start``."""
+    known = ImageTokenReasoningLLM.load_from_bundle(start)
+    student = ImageTokenReasoningLLM.new(
+        "tiny", known.tokenizer, seed=seed, decoder=known.config.decoder
+    )
+    student.config = replace(student.config, thinks=True)
+    student.model.load_state_dict(known.model.state_dict())
+    return student
+
+
 def teach_sight(
     sight: Sight,
     plan: SightPlan,
@@ -148,12 +159,13 @@ def teach_decoder(
     )
 
 
-def finish(student: ImageTokenReasoningLLM, out: Path, seed: int, scale: float) -> None:
+def finish(student: ImageTokenReasoningLLM, out: Path, origin: str, parent: str) -> None:
     """Write the bundle, with what was measured on validation in its card."""
     student.card = Card(
         name="Micro-world student",
-        origin=f"make student, seed {seed}, scale {scale:g}, micro-world {world_hash()}",
+        origin=f"{origin}, micro-world {world_hash()}",
         teacher="built-in micro-world oracle",
+        parent=parent,
     )
     student.save(out)
     learned = ImageTokenReasoningLLM.load_from_bundle(out)
@@ -182,22 +194,33 @@ def main() -> None:
     parser.add_argument(
         "--scale", type=float, default=1.0, help="share of every stage's steps that is taken"
     )
+    parser.add_argument(
+        "--start", type=Path, help="bundle whose decoder and tokenizer learn on; none: from nothing"
+    )
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     options.work.mkdir(parents=True, exist_ok=True)
-    student = new_student(make_tokenizer(options.work), options.seed)
+    student = (
+        continued_student(options.start, options.seed)
+        if options.start
+        else new_student(make_tokenizer(options.work), options.seed)
+    )
     torch.manual_seed(options.seed)
     sight = Sight(student)
 
-    def planned(config: TrainConfig) -> TrainConfig:
+    def planned(config: TrainConfig, rate: float = 1.0) -> TrainConfig:
         steps = max(1, round(config.steps * options.scale))
-        return replace(config, steps=steps, seed=options.seed)
+        peak = config.learning_rate * rate
+        return replace(config, steps=steps, seed=options.seed, learning_rate=peak)
 
     for plan, config in ((SEEING, SIGHT), (SPREADING, SPREAD)):
         teach_sight(sight, plan, planned(config), options.work, options.workers)
+    rate = 0.5 if options.start else 1.0  # what a decoder knows is easily lost to large steps
     for mix, config in ((FINDING, FIND), (READING, READ), (ANSWERING, ANSWER), (MASTERING, MASTER)):
-        teach_decoder(student, mix, planned(config), options.work, options.workers)
-    finish(student, options.out, options.seed, options.scale)
+        teach_decoder(student, mix, planned(config, rate), options.work, options.workers)
+    parent = read_bundle(options.start).weights_hash[:6] if options.start else ""
+    origin = f"make student, seed {options.seed}, scale {options.scale:g}"
+    finish(student, options.out, f"{origin}, decoder of {parent}" if parent else origin, parent)
 
 
 if __name__ == "__main__":
