@@ -174,7 +174,8 @@ class GraphStore:
             tick, known = edit_rows.now(db), self._relations(db)
             if not words:
                 total = self._kept.get(tick, "edges", lambda: search_rows.total(db))
-                return TripletPage(search_rows.page(db, (), limit, offset, order, known), total)
+                found = search_rows.whole(db, limit, offset, order, lambda: self._register(db))
+                return TripletPage(found, total)
             key = ("rare", words, order)
             ids = self._kept.get(tick, key, lambda: search_rows.rare(db, words, order, known))
             if ids is not None:
@@ -249,6 +250,9 @@ class GraphStore:
 
     def _relations(self, db: Connection) -> tuple[tuple[str, str], ...]:
         return self._kept.get(edit_rows.now(db), "relations", lambda: search_rows.relations(db))
+
+    def _register(self, db: Connection) -> search_rows.Register:
+        return self._kept.get(edit_rows.now(db), "names", lambda: search_rows.register(db))
 
     def labels(self) -> tuple[str, ...]:
         """The labels of all nodes, most connected first."""

@@ -17,6 +17,13 @@ MAX_NOTE = 2000
 MAX_ORIGIN = 300
 """Characters of the longest source, author or origin."""
 
+_PLACES = ("what", "action", "result")
+_NOTES = (
+    ("note", MAX_NOTE),
+    ("source", MAX_ORIGIN),
+    ("author", MAX_ORIGIN),
+    ("origin", MAX_ORIGIN),
+)
 _INVISIBLE = {"Cf", "Mn", "Me", "Zs", "Zl", "Zp"}
 _REMEMBERED = 65_536
 """Labels whose check and comparison are not done again: those of an import come many times."""
@@ -64,36 +71,48 @@ def clean_draft(draft: TripletDraft) -> TripletDraft:
     Raises: InputError naming every one of what, action and result that is missing, or the first
     part that cannot be used.
     """
-    words = {"what": draft.subject, "action": draft.relation, "result": draft.object}
-    missing = [place for place, text in words.items() if not text.strip()]
-    if missing:
-        listed = " and ".join(missing) if len(missing) < 3 else "what, action and result"
-        verb = "has" if len(missing) == 1 else "have"
-        raise InputError(
-            f"{listed.capitalize()} {verb} no words: {len(missing)} of 3 labels missing. "
-            "Name what it is before, what is done, and what comes out."
-        )
-    # a label of many megabytes is refused without being cut into words or remembered
-    labels = [clean_label(_short(text, place), place) for place, text in words.items()]
-    cleaned = dataclasses.replace(
-        draft,
-        subject=labels[0],
-        relation=labels[1],
-        object=labels[2],
-        note=_clean_text(draft.note, "note", MAX_NOTE),
-        source=_clean_text(draft.source, "source", MAX_ORIGIN),
-        author=_clean_text(draft.author, "author", MAX_ORIGIN),
-        origin=_clean_text(draft.origin, "origin", MAX_ORIGIN),
+    texts = (draft.subject, draft.relation, draft.object)
+    if not all(map(str.strip, texts)):
+        raise InputError(_missing(texts))
+    labels = tuple(
+        clean_label(_short(text, at), at) for text, at in zip(texts, _PLACES, strict=True)
     )
     if not 0.0 <= draft.confidence <= 1.0:  # not a number is refused, too
         raise InputError(
             f"The confidence is {draft.confidence:g}; it must lie between 0 and 1 (or 0 % and "
             "100 %). Correct it, or leave it empty for 1."
         )
-    return cleaned
+    notes = (draft.note, draft.source, draft.author, draft.origin)
+    cleaned = tuple(
+        _clean_text(text, name, longest)
+        for text, (name, longest) in zip(notes, _NOTES, strict=True)
+    )
+    if labels == texts and cleaned == notes:
+        return draft
+    return dataclasses.replace(
+        draft,
+        subject=labels[0],
+        relation=labels[1],
+        object=labels[2],
+        note=cleaned[0],
+        source=cleaned[1],
+        author=cleaned[2],
+        origin=cleaned[3],
+    )
+
+
+def _missing(texts: tuple[str, str, str]) -> str:
+    missing = [place for place, text in zip(_PLACES, texts, strict=True) if not text.strip()]
+    listed = " and ".join(missing) if len(missing) < 3 else "what, action and result"
+    verb = "has" if len(missing) == 1 else "have"
+    return (
+        f"{listed.capitalize()} {verb} no words: {len(missing)} of 3 labels missing. "
+        "Name what it is before, what is done, and what comes out."
+    )
 
 
 def _short(text: str, place: str) -> str:
+    # a label of many megabytes is refused without being cut into words or remembered
     if len(text) > 100 * MAX_LABEL:
         raise InputError(
             f"The {place} is {len(text):,} characters long; the limit is {MAX_LABEL}. Shorten it."
@@ -108,6 +127,8 @@ def _clean_text(text: str, name: str, longest: int) -> str:
         raise InputError(
             f"The {name} is {len(text):,} characters long; the limit is {longest:,}. Shorten it."
         )
+    if text.isascii() and text.isprintable() and text[0] != " " and text[-1] != " ":
+        return text
     # a NUL would end the text for every tool that is written in C
     return storable(text.strip()).replace("\0", "\ufffd")
 
@@ -133,8 +154,10 @@ def sense_key(label: str) -> str:
     Punctuation, accents, articles and the plural do not count: “The Fried-Eggs” and “fried egg”
     have one key. Two nodes with one key are proposed for merging; nobody merges them unasked.
     """
-    folded = unicodedata.normalize("NFKD", norm_label(label))
-    plain = "".join(each for each in folded if not unicodedata.combining(each))
+    plain = norm_label(label)
+    if not plain.isascii():
+        folded = unicodedata.normalize("NFKD", plain)
+        plain = "".join(each for each in folded if not unicodedata.combining(each))
     words = [word for word in re.split(r"[\W_]+", plain.replace("'", "")) if word]
     telling = [word for word in words if word not in _ARTICLES] or words
     return " ".join(_singular(word) for word in telling)

@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from model.knowledge.labels import norm_label, storable
 from model.knowledge.live_rows import JOINED, LIVE, SELECTED, triplet_of
@@ -19,6 +23,8 @@ MAX_WORDS = 16
 """Words of a search that count; the rest of a pasted page does not."""
 FEW = 20_000
 """With at most this many triplets a word is rare: they are all collected, then sorted."""
+DEEP = 1000
+"""From here on a page in the order of names is looked up instead of walked to."""
 LETTERS = 3
 """Shortest word that the index of letter triples can find."""
 
@@ -127,17 +133,60 @@ def page(
 ) -> tuple[Triplet, ...]:
     """Triplets with every word, found by walking along the order."""
     where, values = _conditions(words, known)
-    if not words and order != "name":
-        # the rows that are skipped are counted off without their labels
+    joined = _BY_NAME if order == "name" else JOINED
+    rows = db.execute(
+        f"SELECT {LIVE} {joined} WHERE {where} ORDER BY {_ORDERS[order]} LIMIT ? OFFSET ?",
+        [*values, limit, offset],
+    )
+    return tuple(triplet_of(row) for row in rows)
+
+
+# ── all triplets ────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Register:
+    """The nodes in the order of their labels, and how many triplets begin at or before each."""
+
+    nodes_N: NDArray[np.int64]
+    ends_N: NDArray[np.int64]
+
+
+def register(db: sqlite3.Connection) -> Register:
+    """Where in the order of names the triplets of each node begin."""
+    nodes_N = np.array([id for (id,) in db.execute("SELECT id FROM nodes ORDER BY norm_label")])
+    counts_N = np.zeros(int(nodes_N.max(initial=0)) + 1, dtype=np.int64)
+    for node, number in db.execute("SELECT subject_id, COUNT(*) FROM triplets GROUP BY subject_id"):
+        counts_N[node] = number
+    return Register(nodes_N, np.cumsum(counts_N[nodes_N]) if nodes_N.size else nodes_N)
+
+
+def whole(
+    db: sqlite3.Connection, limit: int, offset: int, order: str, names: Callable[[], Register]
+) -> tuple[Triplet, ...]:
+    """Triplets of the whole graph; what is skipped is counted off, not read.
+
+    ``names`` makes the register; it is asked for only where a page lies deep in the names.
+    """
+    if order != "name":
         ids = f"SELECT id FROM triplets AS t ORDER BY {_ORDERS[order]} LIMIT ? OFFSET ?"
         rows = db.execute(
             f"{SELECTED} WHERE t.id IN ({ids}) ORDER BY {_ORDERS[order]}", (limit, offset)
         )
         return tuple(triplet_of(row) for row in rows)
-    joined = _BY_NAME if order == "name" else JOINED
+    first = ""
+    if offset > DEEP:
+        known = names()
+        place = int(np.searchsorted(known.ends_N, offset, side="right"))
+        if place == known.nodes_N.size:
+            return ()
+        offset -= int(known.ends_N[place - 1]) if place else 0
+        node = (int(known.nodes_N[place]),)
+        (first,) = db.execute("SELECT norm_label FROM nodes WHERE id = ?", node).fetchone()
     rows = db.execute(
-        f"SELECT {LIVE} {joined} WHERE {where} ORDER BY {_ORDERS[order]} LIMIT ? OFFSET ?",
-        [*values, limit, offset],
+        f"SELECT {LIVE} {_BY_NAME} WHERE s.norm_label >= ? ORDER BY {_ORDERS[order]} "
+        "LIMIT ? OFFSET ?",
+        (first, limit, offset),
     )
     return tuple(triplet_of(row) for row in rows)
 
