@@ -53,13 +53,13 @@ def read_table(
 
 def _delimiter(head: Sequence[str]) -> str:
     def fit(delimiter: str) -> tuple[int, int]:
-        widths = Counter(
-            len(cells)
-            for _, cells in _records(iter(head), delimiter)
-            if not isinstance(cells, str) and len(cells) >= len(LABELS)
-        )
-        width, rows = widths.most_common(1)[0] if widths else (0, 0)
-        return rows, -width
+        rows = [cells for _, cells in _records(iter(head), delimiter) if not isinstance(cells, str)]
+        widths = Counter(len(cells) for cells in rows)
+        enough = {width: n for width, n in widths.items() if width >= len(LABELS)}
+        if not enough:
+            return 0, max(widths, default=0)
+        width = max(enough, key=lambda width: enough[width])
+        return enough[width], -width
 
     return max(DELIMITERS, key=fit)
 

@@ -19,11 +19,14 @@ def lines_of(file: IO[bytes]) -> Iterator[str]:
     wide = buffered.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff")
     encoding, errors = ("utf-16", "replace") if wide else ("utf-8-sig", "surrogateescape")
     text = io.TextIOWrapper(buffered, encoding=encoding, errors=errors, newline="")
-    while line := text.readline(LONGEST_LINE):
-        cut = not line.endswith(("\n", "\r"))
-        yield line
-        while cut and (rest := text.readline(LONGEST_LINE)):
-            cut = not rest.endswith(("\n", "\r"))
+    try:
+        while line := text.readline(LONGEST_LINE):
+            cut = not line.endswith(("\n", "\r"))
+            yield line
+            while cut and (rest := text.readline(LONGEST_LINE)):
+                cut = not rest.endswith(("\n", "\r"))
+    finally:
+        text.detach().detach()  # whoever opened the file closes it
 
 
 def is_text(line: str) -> bool:
