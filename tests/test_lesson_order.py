@@ -53,6 +53,11 @@ def test_lessons_are_met_about_equally_often() -> None:
     assert thirds[1] == pytest.approx(16, rel=0.25)
 
 
+def test_a_short_run_that_can_meet_all_lessons_does() -> None:
+    order = LessonOrder(count=8, steps=3, batch_size=3, seed=0)
+    assert sorted({lesson for step in range(3) for lesson in order.step(step)}) == list(range(8))
+
+
 def test_a_run_too_short_for_a_pass_meets_as_many_as_it_can() -> None:
     order = LessonOrder(count=100, steps=5, batch_size=8, seed=0)
     assert [lesson for step in range(5) for lesson in order.step(step)] == list(range(40))

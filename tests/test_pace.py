@@ -79,12 +79,23 @@ def test_the_cap_is_kept() -> None:
 
 def test_pauses_double_with_every_failure_and_vary_by_a_quarter() -> None:
     breaker = Breaker(after=3, give_up_after=4, first_s=2.0, longest_s=5.0)
+    breaker.answered()
     assert [breaker.failed(), breaker.failed()] == [0.0, 0.0]
     assert not breaker.is_open
     pauses = [breaker.failed() for _ in range(4)]
     for pause, middle in zip(pauses, (2.0, 4.0, 5.0, 5.0), strict=True):
         assert 0.75 * middle <= pause <= 1.25 * middle
     assert breaker.gave_up
+
+
+def test_a_teacher_that_never_answered_is_given_up_sooner() -> None:
+    unseen, seen = Breaker(after=1), Breaker(after=1)
+    seen.answered()
+    for _ in range(5):
+        unseen.failed()
+        seen.failed()
+    assert unseen.gave_up
+    assert not seen.gave_up
 
 
 def test_one_answer_closes_the_breaker() -> None:

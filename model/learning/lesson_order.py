@@ -36,7 +36,8 @@ class LessonOrder:
     def known(self, step: int) -> int:
         """How many lessons, counted from the first, steps 0 to ``step`` may hold."""
         first = min(self.batch_size, self.count)
-        rate = (self.count - first) / max(1.0, BROUGHT_IN * self.steps)
+        last = max(1.0, min(BROUGHT_IN * self.steps, self.steps - 1))
+        rate = (self.count - first) / last
         return min(self.count, first + math.floor(min(rate, self.batch_size) * step))
 
     def step(self, step: int) -> list[int]:

@@ -72,8 +72,9 @@ class Pace:
 class Breaker:
     """Leaves a teacher alone that failed several times in a row, longer each time, then gives up.
 
-    Pauses double from ``first_s`` to ``longest_s`` and vary by half, so that clients do not come
-    back in step.
+    Pauses double from ``first_s`` to ``longest_s`` and vary by a quarter, so that clients do not
+    come back in step. A teacher that never answered is given up after fewer of them: then its
+    address is wrong more likely than it is away.
     """
 
     def __init__(
@@ -81,11 +82,14 @@ class Breaker:
         *,
         after: int = 3,
         give_up_after: int = 7,
+        give_up_unseen_after: int = 5,
         first_s: float = 2.0,
         longest_s: float = 60.0,
         seed: int = 0,
     ) -> None:
-        self._after, self._give_up_after = after, give_up_after
+        self._after = after
+        self._give_up_after, self._give_up_unseen_after = give_up_after, give_up_unseen_after
+        self._seen = False
         self._first_s, self._longest_s = first_s, longest_s
         self._failures = self._pauses = 0
         self._random = random.Random(seed)
@@ -98,10 +102,11 @@ class Breaker:
     @property
     def gave_up(self) -> bool:
         """Whether there is no use in waiting any longer."""
-        return self._pauses >= self._give_up_after
+        return self._pauses >= (self._give_up_after if self._seen else self._give_up_unseen_after)
 
     def answered(self) -> None:
         """The teacher is there."""
+        self._seen = True
         self._failures = self._pauses = 0
 
     def failed(self) -> float:
