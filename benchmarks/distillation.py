@@ -119,7 +119,7 @@ def config_of(options: argparse.Namespace, seed: int) -> DistillConfig:
         learning_rate=options.learning_rate,
         temperature=1.0,
         max_answer_tokens=48,
-        kd_weight=options.kd_weight,
+        logprob_weight=options.logprob_weight,
         seed=seed,
     )
 
@@ -289,6 +289,7 @@ def measure_kills(options: argparse.Namespace, folder: Path) -> dict[str, object
             child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
             assert child.stdout is not None
             seen = [child.stdout.readline()]
+            assert seen[0], "the child collects nothing"
             time.sleep(chance.uniform(0.0, 0.4))
             child.send_signal(signal.SIGKILL)
             # a line that was cut off was not told
@@ -319,7 +320,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
-    parser.add_argument("--kd-weight", type=float, default=DistillConfig.kd_weight)
+    parser.add_argument("--logprob-weight", type=float, default=DistillConfig.logprob_weight)
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--layers", type=int, default=3)
     parser.add_argument("--vocabulary", type=int, default=600)

@@ -298,13 +298,13 @@ class DistillConfig:
         "ways on the same answers to see what logprobs bring, which takes twice the steps",
         choices=LEARN_FROM,
     )
-    kd_weight: float = knob(
+    logprob_weight: float = knob(
         0.5, "share of a token's loss that comes from logprobs, where they are known", min=0, max=1
     )
-    kd_skew: float = knob(
+    skew: float = knob(
         0.0, "0 is plain forward KL; above, the student is compared with a mixture", min=0, max=0.9
     )
-    alm_weight: float = knob(
+    border_weight: float = knob(
         0.1, "weight of tokens that cross the borders of the teacher's", min=0.0, max=10.0
     )
     seed: int = knob(0, "same seed, same run", min=0, max=2**31 - 1)

@@ -145,7 +145,7 @@ def m004_chats(db: sqlite3.Connection) -> None:
     db.execute("CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
 
 
-def m005_trace_details(db: sqlite3.Connection) -> None:
+def m008_trace_details(db: sqlite3.Connection) -> None:
     """What came with a teacher's answer: why it ended, and its log-probabilities."""
     db.execute("CREATE TABLE trace_details (key TEXT PRIMARY KEY, details BLOB NOT NULL)")
 
@@ -155,7 +155,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m002_runs,
     m003_traces,
     m004_chats,
-    m005_trace_details,
+    m008_trace_details,
 )
 
 

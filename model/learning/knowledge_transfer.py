@@ -225,9 +225,9 @@ class Distillation:
             validate_every=max(1, min(20, config.steps // 10)),
         )
         loss = TransferLoss(
-            kd_weight=config.kd_weight if curves is _WITH else 0.0,
-            skew=config.kd_skew,
-            run_weight=config.alm_weight if curves is _WITH else 0.0,
+            kd_weight=config.logprob_weight if curves is _WITH else 0.0,
+            skew=config.skew,
+            run_weight=config.border_weight if curves is _WITH else 0.0,
         )
         try:
             self.log.stage("collecting the first answers")
