@@ -75,7 +75,7 @@ class SpeakingStudent:
             if text.endswith(BROKEN):
                 continue
             best = law_V.topk(top) if top else None
-            listed = {self._text(n): float(p) for p, n in zip(*best, strict=True)} if best else {}
+            listed = [(self._text(n), float(p)) for p, n in zip(*best, strict=True)] if best else []
             yield entry(text, float(law_V[index]), listed)
             held = b""
 

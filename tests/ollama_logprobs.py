@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 BROKEN = "\ufffd"
 ALTERNATIVES = (" the", " a", ",", " and", ".")
 
 
-def entry(token: str, logprob: float, top: Mapping[str, float]) -> dict[str, Any]:
-    """One entry of ``logprobs``; ``top`` holds log-probabilities, likeliest first."""
-    listed = [_pair(word, value) for word, value in top.items()]
+def entry(token: str, logprob: float, top: Iterable[tuple[str, float]]) -> dict[str, Any]:
+    """One entry of ``logprobs``; ``top`` holds texts, which may be equal, likeliest first."""
+    listed = [_pair(word, value) for word, value in top]
     return _pair(token, logprob) | ({"top_logprobs": listed} if listed else {})
 
 
@@ -22,7 +22,7 @@ def plain_entries(tokens: Sequence[str], top: int) -> list[dict[str, Any]]:
     entries = []
     for token in tokens:
         law = {token: math.log(0.6), **{word: share for word in ALTERNATIVES if word != token}}
-        entries.append(entry(token, math.log(0.6), dict(list(law.items())[:top])))
+        entries.append(entry(token, math.log(0.6), list(law.items())[:top]))
     return entries
 
 
@@ -32,7 +32,7 @@ def merged(entries: Sequence[Mapping[str, Any]], at: int) -> list[dict[str, Any]
     The law is that of a piece of a character, which is told as U+FFFD.
     """
     held, last = entries[at], entries[at + 1]
-    law = {**{BROKEN: last["logprob"]}, **{" x": last["logprob"] - 1}}
+    law = [(BROKEN, last["logprob"]), (" x", last["logprob"] - 1)]
     both = entry(held["token"] + last["token"], last["logprob"], law)
     return [*map(dict, entries[:at]), both, *map(dict, entries[at + 2 :])]
 
