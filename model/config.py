@@ -245,6 +245,7 @@ SHIPPED_STUDENT = "shipped"
 BASES = ("continue", "tiny", "small")
 BACKBONES = ("lite", "clip", "siglip", "resnet")
 PROMPT_SOURCES = ("topic", "own", "microworld")
+LEARN_FROM = ("logprobs", "text", "measure")
 
 
 @dataclass(frozen=True)
@@ -285,10 +286,27 @@ class DistillConfig:
     max_answer_tokens: int = knob(
         160, "longest answer of the teacher", min=8, max=1024, unit="tokens"
     )
-    concurrency: int = knob(2, "requests under way at the teacher", min=1, max=8)
+    concurrency: int = knob(
+        8, "most requests under way at the teacher; fewer when more bring nothing", min=1, max=8
+    )
     steps: int = knob(200, "optimiser steps", min=1, max=1_000_000, unit="steps")
     batch_size: int = knob(16, "examples in a step", min=1, max=512, unit="examples")
     learning_rate: float = knob(5e-4, "peak learning rate", min=1e-6, max=1e-1)
+    learn_from: Literal["logprobs", "text", "measure"] = knob(
+        "logprobs",
+        "text: the teacher's words; logprobs: also how likely it found others; measure: train both "
+        "ways on the same answers to see what logprobs bring, which takes twice the steps",
+        choices=LEARN_FROM,
+    )
+    logprob_weight: float = knob(
+        0.5, "share of a token's loss that comes from logprobs, where they are known", min=0, max=1
+    )
+    skew: float = knob(
+        0.0, "0 is plain forward KL; above, the student is compared with a mixture", min=0, max=0.9
+    )
+    border_weight: float = knob(
+        0.1, "weight of tokens that cross the borders of the teacher's", min=0.0, max=10.0
+    )
     seed: int = knob(0, "same seed, same run", min=0, max=2**31 - 1)
 
     def __post_init__(self) -> None:

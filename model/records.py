@@ -318,12 +318,24 @@ class RunInfo:
     validation_loss: float | None = None
 
 
+Series = Literal[
+    "train",
+    "validation",
+    "cross-entropy",
+    "logprobs",
+    "train, text alone",
+    "validation, text alone",
+]
+"""Curves of a run. The loss is made of cross-entropy and logprobs where the teacher gives these;
+"text alone" is the same run without them, trained to see what they bring."""
+
+
 @dataclass(frozen=True)
 class Metric:
     """One point of a curve."""
 
     step: int
-    series: Literal["train", "validation"]
+    series: Series
     value: float
     at: float
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.ollama_logprobs import merged, plain_entries
 from tests.ollama_setup import DEFAULT_MODELS, STAMP, Faults, Model
 from tests.ollama_words import Message, plain_answer, split_tokens, structured_answer
 
@@ -52,8 +53,10 @@ class OllamaServer:
         answer: Callable[[Sequence[Message]], str] | None = None,
         faults: Faults | None = None,
         port: int = 0,
+        speak: Callable[[Sequence[Message], dict[str, Any]], list[dict[str, Any]]] | None = None,
     ) -> None:
         self.models = list(models)
+        self.speak = speak
         self.answer = answer
         self.faults = faults or Faults()
         self.requests: list[Request] = []
@@ -248,10 +251,11 @@ class _Handler(BaseHTTPRequestHandler):
             reason = "unload" if body.get("keep_alive") == 0 else "load"
             self._send_json(200, {**self._line(body, ""), "done": True, "done_reason": reason})
             return
-        text = self.ollama.reply_text(messages, body)
         limit = int((body.get("options") or {}).get("num_predict", -1))
-        tokens = split_tokens(text)
+        entries = self._entries(messages, body)
+        tokens = [entry["token"] for entry in entries]
         reason = "length" if 0 < limit < len(tokens) else "stop"
+        entries = entries[:limit] if limit > 0 else entries
         tokens = tokens[:limit] if limit > 0 else tokens
         thinks = "thinking" in model.capabilities and body.get("think", True) is not False
         context = {} if chat else {"context": [1, 2, 3]}
@@ -259,9 +263,23 @@ class _Handler(BaseHTTPRequestHandler):
         last = {**self._line(body, ""), **ending}
         self.ollama.closing.wait(self.ollama.faults.first_byte_delay_s)
         if body.get("stream") is False:
-            self._send_whole(body, tokens, last)
+            self._send_whole(body, entries, last)
         else:
-            self._send_stream(self._stream(body, tokens, thinks, last))
+            self._send_stream(self._stream(body, entries, thinks, last))
+
+    def _entries(self, messages: Sequence[Message], body: dict[str, Any]) -> list[dict[str, Any]]:
+        """The answer's tokens with their log-probabilities, in the protocol's shape."""
+        if self.ollama.speak is not None:
+            return self.ollama.speak(messages, body)
+        tokens = split_tokens(self.ollama.reply_text(messages, body))
+        entries = plain_entries(tokens, int(body.get("top_logprobs") or 0))
+        faults = self.ollama.faults
+        return merged(entries, 1) if faults.merge_entries and len(entries) > 2 else entries
+
+    def _told(self, body: dict[str, Any], entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """The logprobs of a line, if they were asked for."""
+        wanted = body.get("logprobs") is True and not self.ollama.faults.no_logprobs
+        return {"logprobs": list(entries)} if wanted and entries else {}
 
     def _talker(self, body: dict[str, Any], chat: bool) -> Model:
         """The model that is asked to talk, if it may. Raises: Refused."""
@@ -295,13 +313,17 @@ class _Handler(BaseHTTPRequestHandler):
         return {**head, "message": message, "done": False}
 
     def _stream(
-        self, body: dict[str, Any], tokens: list[str], thinks: bool, last: dict[str, Any]
+        self,
+        body: dict[str, Any],
+        entries: list[dict[str, Any]],
+        thinks: bool,
+        last: dict[str, Any],
     ) -> Iterator[bytes]:
         """The lines of a stream, faults included; a ConnectionError breaks it off."""
         faults = self.ollama.faults
         if thinks:
             yield _ndjson(self._line(body, "", thinking="Let me see."))
-        for index, token in enumerate([*tokens, None]):
+        for index, entry in enumerate([*entries, None]):
             if index == faults.cut_after:
                 return
             if index == faults.drop_after:
@@ -311,16 +333,23 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             if faults.malformed_line and index == 1:
                 yield b'{"model":"llama3.2:1b","messa\n'
-            if token is not None:
-                yield _ndjson(self._line(body, token))
+            if entry is not None:
+                yield _ndjson(self._line(body, entry["token"]) | self._told(body, [entry]))
             self.ollama.closing.wait(faults.token_delay_s)
         yield _ndjson(last)
 
-    def _send_whole(self, body: dict[str, Any], tokens: list[str], last: dict[str, Any]) -> None:
+    def _send_whole(
+        self, body: dict[str, Any], entries: list[dict[str, Any]], last: dict[str, Any]
+    ) -> None:
         cut = self.ollama.faults.cut_after
-        whole = self._line(body, "".join(tokens[:cut]))
+        whole = self._line(body, "".join(entry["token"] for entry in entries[:cut]))
+        told = self._told(body, entries[:cut])
         if cut is None:
-            whole = {**last, **{key: whole[key] for key in whole if key != "done"}}
+            metrics = {key: last[key] for key in _metrics(0)}
+            content = {key: whole[key] for key in whole if key != "done"}
+            whole = {**{key: last[key] for key in last if key not in metrics}, **content}
+            told = told | metrics if self.path == "/api/chat" else metrics | told
+        whole |= told
         self._send_json(200, whole)
 
     def _send_stream(self, lines: Iterator[bytes]) -> None:

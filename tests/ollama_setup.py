@@ -64,6 +64,10 @@ class Faults:
     """So many chats and generates are refused with 503."""
     malformed_line: bool = False
     empty_answer: bool = False
+    no_logprobs: bool = False
+    """Wishes for logprobs are passed over, as by servers before 0.12.11 and cloud models."""
+    merge_entries: bool = False
+    """The second and third token come as one entry, as when they make up one character."""
     refuse: bool = False
     """Every connection is closed without a reply."""
     think_unknown: bool = False

@@ -18,7 +18,7 @@ from model.errors import (
 )
 from model.knowledge.store import Store
 from model.learning import collecting
-from model.learning.collecting import AskSettings, Collector
+from model.learning.collecting import AskSettings, Collector, Listener
 from model.records import TeacherStatus
 from model.teachers.base import Question, TeacherAnswer
 
@@ -47,6 +47,7 @@ class ScriptedTeacher:
         max_tokens: int = 256,
         seed: int = 0,
         format: dict[str, Any] | None = None,
+        top_logprobs: int = 0,
     ) -> TeacherAnswer:
         with self._lock:
             self.asked[question.text] += 1
@@ -76,7 +77,7 @@ def _collect(teacher: ScriptedTeacher, store: Store, concurrency: int = 3) -> li
     collector.start()
     answers = [collector.answer(n, lambda: True) for n in range(len(QUESTIONS))]
     collector.stop(wait_s=20)
-    return answers
+    return [answer and answer.text for answer in answers]
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
@@ -111,20 +112,26 @@ def test_a_question_that_never_works_is_left_out_with_its_reason(store: Store) -
         return "fine"
 
     counted: list[tuple[int, int]] = []
+    failed: list[tuple[str, str]] = []
     collector = Collector(
         ScriptedTeacher(script),
         QUESTIONS,
         store,
         HOW,
         concurrency=2,
-        on_change=lambda good, bad: counted.append((good, bad)),
+        listener=Listener(
+            counted=lambda good, bad: counted.append((good, bad)),
+            failed=lambda key, reason: failed.append((key, reason)),
+        ),
     )
     collector.start()
     answers = [collector.answer(n, lambda: True) for n in range(12)]
+    collector.stop(wait_s=20)
     assert answers[5] is None
-    assert answers.count("fine") == 11
+    assert [answer.text for answer in answers if answer] == ["fine"] * 11
     assert collector.counts == (11, 1)
     assert collector.reasons == ["the answer was empty"]
+    assert failed == [("question 5|0.0|20|1", "the answer was empty")]
     assert (11, 1) in counted
 
 
@@ -176,7 +183,7 @@ def test_waiting_ends_when_nobody_waits_any_more(store: Store) -> None:
 def test_a_full_disk_ends_the_run_with_its_words(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*values: str) -> None:
+    def full(*values: object) -> None:
         raise ReasonerError("The disk is full: 0 MB are free.")
 
     monkeypatch.setattr(store, "save_trace", full)

@@ -239,7 +239,7 @@ def test_the_log_scale_leaves_zero_out_and_says_so() -> None:
     assert words.startswith("1 points")
 
 
-def test_smoothing_touches_the_train_curve_only() -> None:
+def test_smoothing_leaves_the_validation_curve_alone() -> None:
     points = [metric(n, float(n % 2)) for n in range(1, 9)]
     points += [metric(n, float(n % 2), "validation") for n in range(1, 9)]
     table, _ = plot_table(points, smooth=True, log=False)

@@ -12,10 +12,11 @@ from model.errors import TeacherReplyInvalid
 from model.knowledge.store import Store
 from model.learning import collecting
 from model.learning.curriculum import microworld_questions
-from model.learning.knowledge_transfer import Distillation, Progress, lesson_from, split
+from model.learning.knowledge_transfer import Distillation, Progress
+from model.learning.taught_lessons import lesson_from
 from model.learning.training import FitResult, Signal
 from model.model import ImageTokenReasoningLLM
-from model.teachers.base import Question
+from model.teachers.base import Question, TeacherAnswer
 from model.teachers.builtin import BuiltinTeacher
 from tests.small import make_student
 from tests.test_collecting import ScriptedTeacher
@@ -38,6 +39,7 @@ class Notes:
     points: list[tuple[int, str, float]] = field(default_factory=list)
     samples: list[tuple[int, str, str, str]] = field(default_factory=list)
     stages: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
     last: Progress | None = None
 
     def stage(self, words: str) -> None:
@@ -45,6 +47,12 @@ class Notes:
 
     def collected(self, answers: int, failures: int) -> None:
         pass
+
+    def answered(self, key: str) -> None:
+        pass
+
+    def failed(self, key: str, reason: str) -> None:
+        self.failures.append(reason)
 
     def point(self, step: int, series: str, value: float) -> None:
         self.points.append((step, series, value))
@@ -177,19 +185,11 @@ def test_stopping_a_resumed_run_before_its_first_step_keeps_what_was_learned(
         assert mine.equal(theirs)
 
 
-def test_every_eighth_question_is_held_out_and_never_learned() -> None:
-    held_out, learned = split(40)
-    assert held_out == [0, 8, 16, 24, 32]
-    assert sorted(held_out + learned) == list(range(40))
-    assert len(split(1000)[0]) == 24
-    assert split(1) == ([], [0])
-
-
 def test_a_drawn_question_keeps_its_roles_and_facts() -> None:
     question = next(
         q for q in microworld_questions(60, 0) if q.spec.endswith("everyday-predict-fact")
     )
-    lesson = lesson_from(question, "an answer")
+    lesson = lesson_from(question, TeacherAnswer("an answer"))
     assert lesson.facts
     assert lesson.answer == "an answer"
 

@@ -29,6 +29,7 @@ COLUMNS = {
     "samples": "id run step prompt teacher_answer student_answer pictures",
     "failures": "run key reason",
     "traces": "key question answer model created_at",
+    "trace_details": "key details",
     "chats": "id created_at updated_at",
     "turns": "chat n turn",
     "settings": "key value",

@@ -22,6 +22,7 @@ from model.errors import (
     TeacherUnavailable,
 )
 from model.teachers.base import Question
+from model.teachers.logprobs import pack, read_logprobs, unpack
 from model.teachers.ollama import OllamaTeacher
 from tests.ollama_server import OllamaServer
 from tests.ollama_setup import DEFAULT_MODELS, Faults, Model
@@ -446,3 +447,101 @@ def test_answer_key_without_a_server_goes_by_name_and_address() -> None:
 
 def _no_tags() -> bytes:
     return reply(200, "OK", [["Content-Type", "application/json"]], b'{"models":[]}')
+
+
+# ── log-probabilities ───────────────────────────────────────────────────────────────────────────
+
+
+def test_logprobs_come_with_the_answer_only_when_asked_for(server: OllamaServer) -> None:
+    teacher = teacher_of(server)
+    told = teacher.answer(HELLO, top_logprobs=5)
+    assert "".join(each.token for each in told.logprobs) == told.text
+    assert all(len(each.top) == 5 and each.top[0][0] == each.token for each in told.logprobs)
+    assert server.chats()[-1]["top_logprobs"] == 5
+    assert teacher.answer(HELLO).logprobs == ()
+    assert "logprobs" not in server.chats()[-1]
+
+
+def test_a_server_that_gives_no_logprobs_still_gives_the_text(server: OllamaServer) -> None:
+    with_them = teacher_of(server).answer(HELLO, top_logprobs=20)
+    server.faults.no_logprobs = True
+    without = teacher_of(server).answer(HELLO, top_logprobs=20)
+    assert without.text == with_them.text
+    assert without.logprobs == ()
+
+
+def test_recorded_logprobs_are_read_as_they_were_told() -> None:
+    with captured("chat_logprobs_stream") as server:
+        answer = teacher_of(server, "student").answer(HELLO, top_logprobs=2)
+    assert answer.text == "5"
+    assert [each.token for each in answer.logprobs] == [" ", " ", "5"]
+    assert answer.logprobs[0].top == ((" " * 2, -1.0168312788009644), (" ", -2.8517661094665527))
+
+
+def test_the_logprobs_of_a_thought_are_not_those_of_the_answer() -> None:
+    pair = {"logprob": -0.5, "top_logprobs": []}
+    lines = [
+        {
+            "message": {"content": "", "thinking": "Hm."},
+            "done": False,
+            "logprobs": [{"token": "Hm.", **pair}],
+        },
+        {"message": {"content": "Fry."}, "done": False, "logprobs": [{"token": "Fry.", **pair}]},
+        {"message": {"content": ""}, "done": True},
+    ]
+    body = "\n".join(map(json.dumps, lines)).encode()
+    whole = reply(200, "OK", [["Transfer-Encoding", "chunked"]], body)
+    with RawServer(lambda head: [whole if b"/api/chat" in head else _no_tags()]) as server:
+        answer = teacher_of(server).answer(HELLO, top_logprobs=20)
+    assert [each.token for each in answer.logprobs] == ["Fry."]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        None,
+        {},
+        [None, 3, []],
+        [{"token": 3, "logprob": -1}],
+        [{"token": "a", "logprob": "-1"}],
+        [{"token": "a", "logprob": float("nan")}],
+        [{"token": "a", "logprob": float("-inf")}],
+        [{"token": "a", "logprob": 2.5}],
+        [{"logprob": -1}],
+    ],
+)
+def test_malformed_logprobs_are_left_out(told: Any) -> None:
+    assert read_logprobs(told) == []
+
+
+def test_half_a_surrogate_pair_is_a_broken_character() -> None:
+    (entry,) = read_logprobs(json.loads('[{"token": "a\\ud83d", "logprob": -1}]'))
+    assert entry.token == "a\ufffd"
+
+
+def test_what_is_packed_comes_back_whole(server: OllamaServer) -> None:
+    answer = teacher_of(server).answer(HELLO, top_logprobs=20)
+    back, asked = unpack(answer.text, pack(answer, asked=True))
+    assert asked
+    assert back.text == answer.text
+    assert (back.stopped_by, back.tokens, back.model) == (
+        answer.stopped_by,
+        answer.tokens,
+        answer.model,
+    )
+    for mine, theirs in zip(back.logprobs, answer.logprobs, strict=True):
+        assert mine.token == theirs.token
+        assert mine.logprob == pytest.approx(theirs.logprob, abs=1e-4)
+        assert [word for word, _ in mine.top] == [word for word, _ in theirs.top]
+
+
+def test_vocabulary_is_told_by_a_server_that_knows_it_and_else_empty(server: OllamaServer) -> None:
+    assert teacher_of(server).vocabulary() == ()
+    facts = {"tokenizer.ggml.model": "gpt2", "tokenizer.ggml.tokens": ["a", "Ġb"]}
+    server.faults.replies["/api/show"] = (200, json.dumps({"model_info": facts}).encode())
+    assert teacher_of(server).vocabulary() == ("a", "Ġb")
+    facts["tokenizer.ggml.model"] = "llama"
+    server.faults.replies["/api/show"] = (200, json.dumps({"model_info": facts}).encode())
+    assert teacher_of(server).vocabulary() == ()
+    server.faults.refuse = True
+    assert teacher_of(server).vocabulary() == ()

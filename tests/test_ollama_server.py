@@ -46,6 +46,7 @@ SAME_BODY = (
 SAME_KEYS = (
     "tags_some",
     "chat_nostream",
+    "chat_logprobs",
     "chat_unload",
     "chat_format_schema",
     "generate_nostream",
@@ -101,8 +102,9 @@ def test_reply_has_the_recorded_keys_in_their_order(server: OllamaServer, name: 
     assert shape(reply.json()) == shape(json.loads(recorded["raw_body"]))
 
 
-def test_stream_has_the_recorded_lines(server: OllamaServer) -> None:
-    capture = load("chat_stream")
+@pytest.mark.parametrize("name", ["chat_stream", "chat_logprobs_stream"])
+def test_stream_has_the_recorded_lines(server: OllamaServer, name: str) -> None:
+    capture = load(name)
     reply = replay(server, capture)
     ours = [shape(json.loads(line)) for line in reply.text.splitlines()]
     recorded = capture["response"]["raw_body"].splitlines()

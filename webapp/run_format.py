@@ -250,8 +250,8 @@ def plot_table(
 ) -> tuple[dict[str, list[object]], str]:
     """Columns step, loss and series, and words about points that cannot be drawn.
 
-    ``smooth`` replaces the train series by its running mean. ``log`` takes log10 of the values;
-    a loss of 0 has none and is left out, as are values that are not numbers.
+    ``smooth`` replaces all series but validations by their running means. ``log`` takes log10 of
+    the values; a loss of 0 has none and is left out, as are values that are not numbers.
     """
     steps: list[object] = []
     losses: list[object] = []
@@ -263,7 +263,7 @@ def plot_table(
         fine = [(s, v) for s, v in points if math.isfinite(v) and (v > 0 or not log)]
         left_out += len(points) - len(fine)
         values = [value for _, value in fine]
-        if smooth and name == "train":
+        if smooth and not name.startswith("validation"):
             values = running_mean(values)
         steps += [step for step, _ in fine]
         losses += [math.log10(value) if log else value for value in values]

@@ -21,7 +21,14 @@ from webapp.run_view import RUNS_SHOWN, view
 from webapp.widgets import QUIET, bind
 
 TICK_S = 1.0
-PLOT_COLOURS = {"train": "#0d9488", "validation": "#d97706"}
+PLOT_COLOURS = {
+    "train": "#0d9488",
+    "validation": "#d97706",
+    "cross-entropy": "#5eead4",
+    "logprobs": "#6366f1",
+    "train, text alone": "#94a3b8",
+    "validation, text alone": "#b45370",
+}
 
 _ON_LOAD = """
 element.addEventListener('click', event => {

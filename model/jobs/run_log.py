@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Any
 
 from model.knowledge.pictures import Pictures
 from model.knowledge.store import Store
-from model.learning.knowledge_transfer import Progress
+from model.learning.knowledge_transfer import Progress, failed_words
 from model.learning.training import Signal
-from model.records import Metric, RunId, RunSample
+from model.records import Metric, RunId, RunSample, Series
 from model.teachers.base import Question
 
 FLUSH_S = 0.5
@@ -28,7 +29,9 @@ class StoreRunLog:
         self._flushed_at = 0.0
         self._told_to_end = False
         before = store.run(run)
-        self._most = (before.answers, before.failed_answers)
+        self._most_answers = before.answers
+        self._failing = set(store.failures(run))
+        self._lock = threading.Lock()
         self.request: str | None = None
 
     def stage(self, words: str) -> None:
@@ -41,13 +44,30 @@ class StoreRunLog:
 
         A resumed run looks its answers up again: the count does not fall meanwhile.
         """
-        self._most = (max(self._most[0], answers), max(self._most[1], failures))
-        answers, failures = self._most
-        self._store.update_run(self._run, answers=answers, failed_answers=failures)
+        with self._lock:
+            self._most_answers = max(self._most_answers, answers)
+            self._store.update_run(
+                self._run, answers=self._most_answers, failed_answers=len(self._failing)
+            )
 
-    def point(self, step: int, series: str, value: float) -> None:
+    def answered(self, key: str) -> None:
+        """A prompt has its answer: forget why it had none before."""
+        with self._lock:
+            if key in self._failing:
+                self._failing.discard(key)
+                self._store.clear_failure(self._run, key)
+
+    def failed(self, key: str, reason: str) -> None:
+        """Write down why a prompt got no answer, and say so on the page."""
+        with self._lock:
+            self._failing.add(key)
+            self._store.add_failure(self._run, key, reason)
+            words = failed_words(len(self._failing), [reason])
+            self._store.update_run(self._run, failed_answers=len(self._failing), message=words)
+
+    def point(self, step: int, series: Series, value: float) -> None:
         """Add a point to a curve."""
-        self._points.append(Metric(step, series, value, time.time()))  # type: ignore[arg-type]
+        self._points.append(Metric(step, series, value, time.time()))
 
     def progress(self, progress: Progress) -> None:
         """Update the figures of the run."""

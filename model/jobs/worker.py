@@ -163,7 +163,7 @@ def work(workspace: Path, run: RunId, store: Store, run_log: StoreRunLog) -> Non
     request, ended = run_log.request, time.time()
     if result.ended == "paused":
         state = "paused" if request else "interrupted"
-        words = f"Paused at step {result.step} of {config.steps}."
+        words = f"Paused at step {result.step} of {distillation.steps}."
         store.update_run(run, state=state, stage="paused", message=words, remaining_s=None)
         return
     if request == "stop-drop" or result.step == 0:
@@ -171,7 +171,8 @@ def work(workspace: Path, run: RunId, store: Store, run_log: StoreRunLog) -> Non
         store.update_run(run, state="cancelled", message=words, finished_at=ended, remaining_s=None)
         return
     student = keep_student(learner, store.run(run), workspace, result.step)
-    words = f"Learned {result.step} steps." if request else ""
+    learned = f"Learned {result.step} steps." if request else ""
+    words = " ".join(filter(None, (learned, distillation.note)))
     store.update_run(
         run,
         state="done",
@@ -181,7 +182,8 @@ def work(workspace: Path, run: RunId, store: Store, run_log: StoreRunLog) -> Non
         finished_at=time.time(),
         remaining_s=0.0,
     )
-    (folder / "checkpoint.pt").unlink(missing_ok=True)
+    for checkpoint in folder.glob("checkpoint*.pt"):
+        checkpoint.unlink()
     shutil.rmtree(folder / "features", ignore_errors=True)
 
 

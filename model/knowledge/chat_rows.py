@@ -88,6 +88,25 @@ def save_trace(db: sqlite3.Connection, key: str, question: str, answer: str, mod
     )
 
 
+def replace_trace(
+    db: sqlite3.Connection, key: str, question: str, answer: str, model: str, details: bytes
+) -> None:
+    """Keep an answer with its details; one that was there before under the key is replaced."""
+    db.execute("DELETE FROM traces WHERE key = ?", (key,))
+    save_trace(db, key, question, answer, model)
+    db.execute(
+        """INSERT INTO trace_details (key, details) VALUES (?, ?)
+           ON CONFLICT (key) DO UPDATE SET details = excluded.details""",
+        (key, details),
+    )
+
+
+def trace_details(db: sqlite3.Connection, key: str) -> bytes | None:
+    """What is kept with the answer under a key, or ``None``."""
+    row = db.execute("SELECT details FROM trace_details WHERE key = ?", (key,)).fetchone()
+    return None if row is None else bytes(row["details"])
+
+
 def traces(db: sqlite3.Connection, keys: Sequence[str]) -> dict[str, str]:
     """The answers that are there, by key, in the order of ``keys``."""
     rows = db.execute(

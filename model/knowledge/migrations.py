@@ -248,6 +248,11 @@ def m007_finding(db: sqlite3.Connection) -> None:
     )
 
 
+def m008_trace_details(db: sqlite3.Connection) -> None:
+    """What came with a teacher's answer: why it ended, and its log-probabilities."""
+    db.execute("CREATE TABLE trace_details (key TEXT PRIMARY KEY, details BLOB NOT NULL)")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     m001_triplets,
     m002_runs,
@@ -256,6 +261,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m005_provenance,
     m006_changes,
     m007_finding,
+    m008_trace_details,
 )
 
 

@@ -202,6 +202,11 @@ def add_failure(db: sqlite3.Connection, run: RunId, key: str, reason: str) -> No
     )
 
 
+def clear_failure(db: sqlite3.Connection, run: RunId, key: str) -> None:
+    """Forget a reason, if there is one."""
+    db.execute("DELETE FROM failures WHERE run = ? AND key = ?", (run, key))
+
+
 def failures(db: sqlite3.Connection, run: RunId) -> dict[str, str]:
     """The reasons by the key of the prompt, in the order in which they came."""
     rows = db.execute("SELECT key, reason FROM failures WHERE run = ? ORDER BY rowid", (run,))

@@ -113,6 +113,11 @@ class Store(GraphStore):
         with self._database.write() as db:
             run_rows.add_failure(db, run, key, reason)
 
+    def clear_failure(self, run: RunId, key: str) -> None:
+        """Forget why a prompt got no answer: it has one now."""
+        with self._database.write() as db:
+            run_rows.clear_failure(db, run, key)
+
     def failures(self, run: RunId) -> dict[str, str]:
         """Why prompts got no answer, by the key of the prompt."""
         with self._database.read() as db:
@@ -120,10 +125,20 @@ class Store(GraphStore):
 
     # ── the teachers' answers ───────────────────────────────────────────────────────────────────
 
-    def save_trace(self, key: str, question: str, answer: str, model: str) -> None:
-        """Keep a teacher's answer under its hash; the first one stays."""
+    def save_trace(
+        self, key: str, question: str, answer: str, model: str, details: bytes | None = None
+    ) -> None:
+        """Keep a teacher's answer under its hash; the first one stays, unless details come."""
         with self._database.write() as db:
-            chat_rows.save_trace(db, key, question, answer, model)
+            if details is None:
+                chat_rows.save_trace(db, key, question, answer, model)
+            else:
+                chat_rows.replace_trace(db, key, question, answer, model, details)
+
+    def trace_details(self, key: str) -> bytes | None:
+        """What is kept with the answer under a hash, or ``None``."""
+        with self._database.read() as db:
+            return chat_rows.trace_details(db, key)
 
     def trace(self, key: str) -> str | None:
         """The answer that is kept under a hash, or ``None``."""

@@ -14,6 +14,7 @@ MICROWORLD_ANSWER, FREE_ANSWER = 14, 110
 """Usual length of an answer in tokens."""
 PROMPT_TOKENS = 90
 TEACHER_TOKENS_PER_S = 40.0
+"""Of a server that answers one request at a time, as Ollama does unless it is told otherwise."""
 FLOPS_PER_S = 4e10
 """What one ordinary CPU core sustains in float32; the speed of an earlier run replaces it."""
 
@@ -42,7 +43,7 @@ def estimate(
     step_tokens = config.batch_size * (PROMPT_TOKENS + answer)
     speed = tokens_per_s or FLOPS_PER_S / (6 * weights)
     training_s = config.steps * step_tokens / speed
-    teaching_s = 0.0 if micro else answer_tokens / TEACHER_TOKENS_PER_S / config.concurrency
+    teaching_s = 0.0 if micro else answer_tokens / TEACHER_TOKENS_PER_S
     scratch = config.base != "continue"
     wanted = TOKENS_PER_WEIGHT * weights if scratch else answer_tokens
     return Budget(

@@ -23,6 +23,7 @@ class Lesson:
     """One question and the answer to be learned.
 
     With a ``thought``, be it empty, the student is asked to think first, and learns that, too.
+    An answer that was cut off is not ``finished``: nothing is learned about where it ends.
     """
 
     question: str
@@ -31,6 +32,7 @@ class Lesson:
     roles: tuple[str, ...] = ()
     facts: tuple[str, ...] = ()
     thought: str | None = None
+    finished: bool = True
 
 
 @dataclass(frozen=True)
@@ -82,12 +84,15 @@ def encode_lesson(student: ImageTokenReasoningLLM, lesson: Lesson) -> EncodedLes
 
 def _answer_ids(student: ImageTokenReasoningLLM, lesson: Lesson) -> tuple[int, ...]:
     tokenizer = student.tokenizer
-    thought = (
-        [*tokenizer.encode(lesson.thought or ""), student.end_of_thought]
-        if _thinks(student, lesson)
-        else []
-    )
-    return (*thought, *tokenizer.encode(lesson.answer), tokenizer.id(IM_END))
+    end = [tokenizer.id(IM_END)] if lesson.finished else []
+    return (*thought_ids(student, lesson), *tokenizer.encode(lesson.answer), *end)
+
+
+def thought_ids(student: ImageTokenReasoningLLM, lesson: Lesson) -> tuple[int, ...]:
+    """What is learned before the answer itself: the thought and its end, if there is one."""
+    if not _thinks(student, lesson):
+        return ()
+    return (*student.tokenizer.encode(lesson.thought or ""), student.end_of_thought)
 
 
 def _thinks(student: ImageTokenReasoningLLM, lesson: Lesson) -> bool:

@@ -1,48 +1,44 @@
 """Distillation: the student learns from a teacher's answers while these are still being given.
 
 Answers to held-out questions are collected first and measure the student; the others are learned
-in the order of the questions in the first pass, shuffled by the seed in every later one. Which
-lessons a step holds depends on nothing else, so a resumed run repeats no step and skips none.
+as ``lesson_order`` says. Which lessons a step holds depends on nothing else, so a resumed run
+repeats no step and skips none. Where the teacher gives log-probabilities they are learned, too.
 """
 
 from __future__ import annotations
 
-import io
+import copy
 import logging
-import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-from zlib import crc32
 
 import torch
-from PIL import Image
 
 from model.config import DistillConfig, SampleConfig, TrainConfig
 from model.errors import TeacherReplyInvalid
-from model.learning.collecting import AskSettings, Collector, TraceStore
-from model.learning.examples import (
-    Batch,
-    EncodedLesson,
-    Lesson,
-    answer_loss,
-    collate,
-    encode_lesson,
-)
-from model.learning.recipe import lesson_of
+from model.learning.alignment import Aligner, same_vocabulary
+from model.learning.collecting import AskSettings, Collector, Listener, TraceStore
+from model.learning.examples import Lesson, answer_loss, collate
+from model.learning.lesson_order import LessonOrder, split
+from model.learning.taught_lessons import TaughtLessons, lesson_from
 from model.learning.training import FitResult, Signal, StepReport, fit, load_checkpoint
-from model.microworld.oracle import from_spec
+from model.learning.transfer_loss import (
+    GuidedBatch,
+    GuidedLesson,
+    LossParts,
+    TransferLoss,
+    collate_guided,
+)
 from model.model import ImageTokenReasoningLLM
 from model.network.image_tokenizer import Message
 from model.network.text_tokenizer import PAD
-from model.teachers.base import Question, Teacher
+from model.records import Series
+from model.teachers.base import MOST_LOGPROBS, Question, Teacher, TellsVocabulary
 
 log = logging.getLogger(__name__)
 
-HELD_OUT_EVERY = 8
-MOST_HELD_OUT = 24
 SAMPLE_TOKENS = 48
 LAST_ANSWERS_S = 5.0
 """How long the end of a run waits for answers that are still being given."""
@@ -72,7 +68,15 @@ class RunLog(Protocol):
         """Count the teacher's answers."""
         ...
 
-    def point(self, step: int, series: str, value: float) -> None:
+    def answered(self, key: str) -> None:
+        """A prompt has its answer."""
+        ...
+
+    def failed(self, key: str, reason: str) -> None:
+        """A prompt got no answer, and why."""
+        ...
+
+    def point(self, step: int, series: Series, value: float) -> None:
         """Add a point to a curve."""
         ...
 
@@ -89,23 +93,25 @@ class RunLog(Protocol):
         ...
 
 
-def split(count: int) -> tuple[list[int], list[int]]:
-    """Which questions are held out and which are learned, by number."""
-    held_out = list(range(0, count, HELD_OUT_EVERY))[:MOST_HELD_OUT] if count > 1 else []
-    kept = set(held_out)
-    return held_out, [index for index in range(count) if index not in kept]
+@dataclass(frozen=True)
+class _Curves:
+    """Under which names a student's losses are drawn."""
+
+    train: Series
+    validation: Series
 
 
-def lesson_from(question: Question, answer: str) -> Lesson:
-    """A teacher's answer as a lesson; drawn questions keep their roles and facts.
+_WITH = _Curves("train", "validation")
+_ALONE = _Curves("train, text alone", "validation, text alone")
 
-    About half of them, always the same, are learned with their thought by a student that thinks.
-    """
-    if question.spec:
-        think = crc32(question.spec.encode()) % 2 == 0
-        return replace(lesson_of(from_spec(question.spec), think=think), answer=answer)
-    images = tuple(Image.open(io.BytesIO(data)).convert("RGB") for data in question.pictures)
-    return Lesson(question.text, answer, images)
+
+def failed_words(failures: int, reasons: Sequence[str]) -> str:
+    """How many prompts got no answer, why, and what can be done about it."""
+    prompts = "1 prompt" if failures == 1 else f"{failures} prompts"
+    return (
+        f"{prompts} got no answer: {' '.join(reasons[:2])} Start a run with the same settings to "
+        "ask only for what is missing."
+    )
 
 
 class Distillation:
@@ -124,25 +130,92 @@ class Distillation:
         held_out, learned = split(len(questions))
         self._questions = [questions[index] for index in (*held_out, *learned)]
         self._held_out, self._learned = len(held_out), len(learned)
-        self._validation_loss: float | None = None
+        self._order = LessonOrder(len(learned), config.steps, config.batch_size, config.seed)
+        self._wants_logprobs = config.learn_from != "text" and teacher.name != "builtin"
+        # without its weights as they are now the twin could not begin where the student began
+        twin = self._wants_logprobs and config.learn_from == "measure"
+        self._twin = copy.deepcopy(student) if twin else None
+        self._validation: dict[Series, float] = {}
         self._signal: Signal = "go"
         self._speed = 0.0
-        settings = AskSettings(config.temperature, config.max_answer_tokens, config.seed)
         self._collector = Collector(
             teacher,
             self._questions,
             store,
-            settings,
+            AskSettings(
+                config.temperature,
+                config.max_answer_tokens,
+                config.seed,
+                MOST_LOGPROBS if self._wants_logprobs else 0,
+            ),
             concurrency=config.concurrency,
-            on_change=log_to.collected,
+            listener=Listener(log_to.collected, log_to.answered, log_to.failed),
         )
-        self._encoded = lru_cache(maxsize=512)(self._encode)
+        self._lessons = TaughtLessons(
+            student,
+            self._questions,
+            self._collector,
+            self._aligner(teacher) if self._wants_logprobs else None,
+            keep_waiting=self._keep_waiting,
+            interrupted=self._raise_if_interrupted,
+        )
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of the whole run; measuring trains twice."""
+        return self.config.steps * (2 if self._twin else 1)
 
     def run(self, checkpoint: Path) -> FitResult:
         """Collect and train until done, paused or stopped.
 
         Raises: TeacherError if the teacher is lost, or gave no usable answer at all.
         """
+        self._collector.start()
+        try:
+            taught = self._fit(self.student, _WITH, checkpoint)
+            if taught.ended != "done" or self._twin is None:
+                return taught
+            if _WITH.validation not in self._validation:  # all of its steps were taken before
+                self._validate(self.student, taught.step, _WITH)
+            if not self._lessons.with_logprobs:
+                return taught
+            beside = checkpoint.with_name(f"{checkpoint.stem}-text-alone{checkpoint.suffix}")
+            alone = self._fit(self._twin, _ALONE, beside)
+            return FitResult(alone.ended, taught.step + alone.step)
+        finally:
+            self._collector.stop(wait_s=LAST_ANSWERS_S)
+
+    @property
+    def note(self) -> str:
+        """What a person should know about how the student was taught; often nothing."""
+        notes = []
+        with_them, without = self._lessons.with_logprobs, self._lessons.without_logprobs
+        if self._wants_logprobs and not with_them:
+            notes.append("Learned from text alone: the teacher gave no logprobs.")
+        elif without:
+            notes.append(
+                f"{without} of {with_them + without} answers came without logprobs and were "
+                "learned from their text."
+            )
+        told, alone = (self._validation.get(each.validation) for each in (_WITH, _ALONE))
+        if told is not None and alone is not None:
+            notes.append(
+                f"Logprobs brought {alone - told:+.3f} nats: held-out loss {told:.3f} with them, "
+                f"{alone:.3f} from text alone."
+            )
+        _, failures = self._collector.counts
+        if failures:
+            notes.append(failed_words(failures, self._collector.reasons))
+        return " ".join(notes)
+
+    def _aligner(self, teacher: Teacher) -> Aligner:
+        tokens = teacher.vocabulary() if isinstance(teacher, TellsVocabulary) else ()
+        same = same_vocabulary(self.student.tokenizer, tokens)
+        if same:
+            log.info("teacher and student have the same %d tokens", len(tokens))
+        return Aligner(self.student.tokenizer, same_tokens=same)
+
+    def _fit(self, student: ImageTokenReasoningLLM, curves: _Curves, checkpoint: Path) -> FitResult:
         config = self.config
         training = TrainConfig(
             steps=config.steps,
@@ -151,59 +224,59 @@ class Distillation:
             seed=config.seed,
             validate_every=max(1, min(20, config.steps // 10)),
         )
-        self._collector.start()
+        loss = TransferLoss(
+            kd_weight=config.logprob_weight if curves is _WITH else 0.0,
+            skew=config.skew,
+            run_weight=config.border_weight if curves is _WITH else 0.0,
+        )
         try:
             self.log.stage("collecting the first answers")
             self._check_usable()
-            self.log.stage("training")
+            self.log.stage(self._stage(curves))
             return fit(
-                self.student,
+                student,
                 self.batch,
-                answer_loss,
+                loss,
                 training,
-                lambda report: self._on_step(report, training),
+                lambda report: self._on_step(student, report, training, curves, loss.parts),
                 checkpoint,
             )
         except _Interrupted:
             # what was learned before lies in the checkpoint, and may be wanted now
-            step = load_checkpoint(checkpoint, self.student)
+            step = load_checkpoint(checkpoint, student)
             return FitResult("paused" if self._signal == "pause" else "stopped", step)
-        finally:
-            self._collector.stop(wait_s=LAST_ANSWERS_S)
 
     # ── which lessons a step holds ──────────────────────────────────────────────────────────────
 
-    def batch(self, step: int) -> Batch:
-        """The lessons of a step; waits for their answers."""
-        size, count = self.config.batch_size, self._learned
-        lessons: list[EncodedLesson] = []
-        position = step * size
-        while len(lessons) < size:
-            turn, offset = divmod(position, count)
-            lesson = self._encoded(self._held_out + _order(count, turn, self.config.seed)[offset])
-            position += 1
-            if lesson is not None:
-                lessons.append(lesson)
-            elif position >= (step + 1) * size and lessons:
-                break
-        return collate(lessons, self.student.tokenizer.id(PAD))
+    def batch(self, step: int) -> GuidedBatch:
+        """The lessons of a step; waits for their answers.
 
-    def _encode(self, index: int) -> EncodedLesson | None:
-        answer = self._collector.answer(index, self._keep_waiting)
-        if self._signal != "go":
-            raise _Interrupted
-        if answer is None:
-            return None
-        return encode_lesson(self.student, lesson_from(self._questions[index], answer))
+        In the place of a question without an answer the next one is learned.
+        """
+        lessons: dict[int, GuidedLesson] = {}
+        for wanted in self._order.step(step):
+            for number in (*range(wanted, self._learned), *range(wanted)):
+                lesson = None if number in lessons else self._lesson(number)
+                if lesson is not None:
+                    lessons[number] = lesson
+                if number in lessons:
+                    break
+        return collate_guided(list(lessons.values()), self.student.tokenizer.id(PAD))
+
+    def _lesson(self, number: int) -> GuidedLesson | None:
+        return self._lessons.lesson(self._held_out + number)
 
     def _keep_waiting(self) -> bool:
         self._signal = self.log.signal()
         return self._signal == "go"
 
+    def _raise_if_interrupted(self) -> None:
+        if self._signal != "go":
+            raise _Interrupted
+
     def _check_usable(self) -> None:
-        for index in range(self._held_out, len(self._questions)):
-            if self._encoded(index) is not None:
-                return
+        if any(self._lesson(number) is not None for number in range(self._learned)):
+            return
         raise TeacherReplyInvalid(
             f"None of the {self._learned} prompts got a usable answer, so there is nothing to "
             f"learn. {' '.join(self._collector.reasons[:2])}"
@@ -211,49 +284,64 @@ class Distillation:
 
     # ── what is shown on the way ────────────────────────────────────────────────────────────────
 
-    def _on_step(self, report: StepReport, training: TrainConfig) -> Signal:
-        self.log.point(report.step, "train", report.loss)
+    def _stage(self, curves: _Curves) -> str:
+        if curves is _ALONE:
+            return "training a twin on text alone, to compare"
+        if self._wants_logprobs and not self._lessons.with_logprobs:
+            return "training on text alone: the teacher gives no logprobs"
+        return "training"
+
+    def _on_step(
+        self,
+        student: ImageTokenReasoningLLM,
+        report: StepReport,
+        training: TrainConfig,
+        curves: _Curves,
+        parts: LossParts,
+    ) -> Signal:
+        self.log.point(report.step, curves.train, report.loss)
+        if curves is _WITH and self._lessons.with_logprobs:
+            self.log.point(report.step, "cross-entropy", parts.text)
+            self.log.point(report.step, "logprobs", parts.logprobs)
         speed = report.tokens / max(report.seconds, 1e-6)
         self._speed = speed if not self._speed else 0.9 * self._speed + 0.1 * speed
         last = report.step == training.steps
         if report.step == 1 or report.step % training.validate_every == 0 or last:
-            self._validate(report.step)
-        left = (training.steps - report.step) * report.tokens / max(self._speed, 1e-6)
-        self.log.progress(
-            Progress(
-                "training",
-                report.step,
-                training.steps,
-                self._speed,
-                left,
-                report.loss,
-                self._validation_loss,
-            )
-        )
+            self._validate(student, report.step, curves)
+        step = report.step + (training.steps if curves is _ALONE else 0)
+        left = (self.steps - step) * report.tokens / max(self._speed, 1e-6)
+        loss, held = report.loss, self._validation.get(curves.validation)
+        stage = self._stage(curves)
+        self.log.progress(Progress(stage, step, self.steps, self._speed, left, loss, held))
         return self.log.signal()
 
     @torch.inference_mode()
-    def _validate(self, step: int) -> None:
-        """Measure the held-out answers that are there, and show one of them."""
-        there = [n for n in range(self._held_out) if self._encoded(n) is not None]
+    def _validate(self, student: ImageTokenReasoningLLM, step: int, curves: _Curves) -> None:
+        """Measure the held-out answers that are there by their text, and show one of them."""
+        there = {n: each for n in range(self._held_out) if (each := self._lessons.lesson(n))}
         if not there:
             return
-        self.student.eval()
+        student.eval()
         losses = []
-        for start in range(0, len(there), self.config.batch_size):
-            lessons = [self._encoded(n) for n in there[start : start + self.config.batch_size]]
-            batch = collate([x for x in lessons if x is not None], self.student.tokenizer.id(PAD))
-            losses.append((float(answer_loss(self.student, batch)), batch.learned))
+        encoded = [each.lesson for each in there.values()]
+        for start in range(0, len(encoded), self.config.batch_size):
+            lessons = encoded[start : start + self.config.batch_size]
+            batch = collate(lessons, student.tokenizer.id(PAD))
+            losses.append((float(answer_loss(student, batch)), batch.learned))
         total = sum(tokens for _, tokens in losses)
-        self._validation_loss = sum(loss * tokens for loss, tokens in losses) / total
-        self.log.point(step, "validation", self._validation_loss)
-        shown = there[(step // 20) % len(there)]
-        question = self._questions[shown]
-        taught = self._collector.answer(shown, lambda: False) or ""
-        lesson = lesson_from(question, taught)
-        said = self._say(lesson)
-        self.log.sample(step, question, taught, said)
-        self.student.train()
+        mean = sum(loss * tokens for loss, tokens in losses) / total
+        self._validation[curves.validation] = mean
+        self.log.point(step, curves.validation, mean)
+        if curves is _WITH:
+            self._show(list(there)[(step // 20) % len(there)], step)
+        student.train()
+
+    def _show(self, index: int, step: int) -> None:
+        """What teacher and student say to a held-out question."""
+        question, taught = self._questions[index], self._collector.answer(index, lambda: False)
+        if taught is not None:
+            said = self._say(lesson_from(question, taught))
+            self.log.sample(step, question, taught.text, said)
 
     def _say(self, lesson: Lesson) -> str:
         sampling = SampleConfig(max_tokens=SAMPLE_TOKENS)
@@ -271,12 +359,3 @@ class Distillation:
 
 class _Interrupted(Exception):
     """Somebody asked to pause or stop while the run waited for the teacher."""
-
-
-@lru_cache(maxsize=8)
-def _order(count: int, turn: int, seed: int) -> tuple[int, ...]:
-    """The order of the lessons in one pass: as asked in the first, shuffled in the others."""
-    order = list(range(count))
-    if turn:
-        random.Random(f"{seed}/{turn}").shuffle(order)
-    return tuple(order)

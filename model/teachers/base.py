@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from model.records import TeacherStatus
+
+MOST_LOGPROBS = 20
+"""As many alternatives as Ollama gives for a token."""
 
 
 @dataclass(frozen=True)
@@ -23,14 +26,32 @@ class Question:
 
 
 @dataclass(frozen=True)
+class TokenLogprob:
+    """One token of an answer as the teacher tells it: its text, and the likeliest texts there.
+
+    Log-probabilities are in nats, of the whole vocabulary at temperature 1, before any sampler.
+    The texts may be mended or put together from several tokens: ``learning/anchoring.py`` tells
+    which can be relied on.
+    """
+
+    token: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True)
 class TeacherAnswer:
-    """A complete answer; an incomplete one is an error, never a record."""
+    """A complete answer; an incomplete one is an error, never a record.
+
+    ``logprobs`` is empty when the teacher was not asked for them or gives none.
+    """
 
     text: str
     stopped_by: str = "stop"
     tokens: int = 0
     duration_s: float = 0.0
     model: str = ""
+    logprobs: tuple[TokenLogprob, ...] = ()
 
 
 class Teacher(Protocol):
@@ -50,8 +71,11 @@ class Teacher(Protocol):
         max_tokens: int = 256,
         seed: int = 0,
         format: dict[str, Any] | None = None,
+        top_logprobs: int = 0,
     ) -> TeacherAnswer:
         """Answer one question; ``format`` is a JSON schema that the answer must follow.
+
+        With ``top_logprobs`` (at most ``MOST_LOGPROBS``) a teacher that can adds log-probabilities.
 
         Raises: TeacherError (one of its kinds) when there is no complete answer.
         """
@@ -61,4 +85,13 @@ class Teacher(Protocol):
         self, question: Question, *, temperature: float, max_tokens: int, seed: int
     ) -> str:
         """SHA-256 over everything that the answer depends on: the name under which it is cached."""
+        ...
+
+
+@runtime_checkable
+class TellsVocabulary(Protocol):
+    """A teacher that can name its tokens, so that a student with the same ones is recognised."""
+
+    def vocabulary(self) -> tuple[str, ...]:
+        """The tokens in the order of their ids, in the letters of byte-level BPE; may be empty."""
         ...

@@ -47,8 +47,11 @@ class BuiltinTeacher:
         max_tokens: int = 256,
         seed: int = 0,
         format: dict[str, Any] | None = None,
+        top_logprobs: int = 0,
     ) -> TeacherAnswer:
-        """The one right answer; temperature and seed make no difference, no answer is cut off.
+        """The one right answer, without log-probabilities; no answer is cut off.
+
+        Temperature and seed make no difference.
 
         Raises: TeacherReplyInvalid if a ``format`` is asked for, or the spec names no example.
         """

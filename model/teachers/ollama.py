@@ -22,11 +22,12 @@ from model.errors import (
     TeacherUnavailable,
 )
 from model.records import TeacherModel, TeacherStatus
-from model.teachers.base import Question, TeacherAnswer
+from model.teachers.base import Question, TeacherAnswer, TokenLogprob
+from model.teachers.logprobs import read_logprobs
 from model.teachers.ollama_chat import ChatSettings, chat_body, question_hash, whole_answer
 from model.teachers.ollama_host import is_loopback, parse_host
 from model.teachers.ollama_lines import LONGEST_LINE, MalformedLine, parse_object, read_lines
-from model.teachers.ollama_models import full_name, read_model, summary
+from model.teachers.ollama_models import full_name, read_model, summary, vocabulary_of
 from model.teachers.ollama_refusal import error_words, refusal
 
 log = logging.getLogger(__name__)
@@ -138,6 +139,16 @@ class OllamaTeacher:
                 known = self._known.get(wanted)
         return known
 
+    def vocabulary(self) -> tuple[str, ...]:
+        """The model's tokens in the order of their ids; empty if the server does not say."""
+        deadline = time.monotonic() + LOOKUP_LIMIT_S
+        try:
+            shown = self._ask("POST", "/api/show", deadline, {"model": self.model, "verbose": True})
+        except TeacherError as error:
+            log.info("the vocabulary of %s stays unknown: %s", self.model, error)
+            return ()
+        return vocabulary_of(shown)
+
     # ── answers ─────────────────────────────────────────────────────────────────────────────────
 
     def answer(
@@ -148,6 +159,7 @@ class OllamaTeacher:
         max_tokens: int = 256,
         seed: int = 0,
         format: dict[str, Any] | None = None,
+        top_logprobs: int = 0,
     ) -> TeacherAnswer:
         """The whole answer, without the teacher's thinking and without space around it.
 
@@ -155,7 +167,12 @@ class OllamaTeacher:
             TeacherUnavailable, TeacherTimeout or TeacherReplyInvalid when it may help.
         """
         pieces = self.stream(
-            question, temperature=temperature, max_tokens=max_tokens, seed=seed, format=format
+            question,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            seed=seed,
+            format=format,
+            top_logprobs=top_logprobs,
         )
         while True:
             try:
@@ -172,6 +189,7 @@ class OllamaTeacher:
         max_tokens: int = 256,
         seed: int = 0,
         format: dict[str, Any] | None = None,
+        top_logprobs: int = 0,
     ) -> Generator[str, None, TeacherAnswer]:
         """Yield the answer piece by piece; the generator's return value is the whole of it.
 
@@ -179,8 +197,15 @@ class OllamaTeacher:
         Raises: the same as ``answer``, from whichever piece fails.
         """
         settings = ChatSettings(temperature, max_tokens, seed, format)
-        body = chat_body(self.model, question, settings, think_off=self._sends_think())
+        body = chat_body(
+            self.model,
+            question,
+            settings,
+            think_off=self._sends_think(),
+            top_logprobs=top_logprobs,
+        )
         text: list[str] = []
+        logprobs: list[TokenLogprob] = []
         thought = False
         with self._open_chat(body) as lines:
             for line in lines:
@@ -194,11 +219,13 @@ class OllamaTeacher:
                 message = message if isinstance(message, dict) else {}
                 thought = thought or bool(message.get("thinking"))
                 piece = message.get("content") or ""
+                if piece or not message.get("thinking"):
+                    logprobs += read_logprobs(line.get("logprobs"))
                 if piece:
                     text.append(str(piece))
                     yield str(piece)
                 if line.get("done") is True:
-                    return whole_answer(self.model, line, "".join(text), thought)
+                    return whole_answer(self.model, line, "".join(text), thought, logprobs)
         raise TeacherReplyInvalid(
             f"The answer of “{self.model}” was cut off after {len(''.join(text))} letters: "
             "the server closed the connection before the end. Try again."

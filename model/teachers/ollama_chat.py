@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from model.errors import TeacherError, TeacherReplyInvalid
-from model.teachers.base import Question, TeacherAnswer
+from model.teachers.base import Question, TeacherAnswer, TokenLogprob
 from model.teachers.ollama_models import whole_number
 
 PROTOCOL = "ollama-chat/1"
@@ -33,11 +33,17 @@ class ChatSettings:
 
 
 def chat_body(
-    model: str, question: Question, settings: ChatSettings, *, think_off: bool
+    model: str,
+    question: Question,
+    settings: ChatSettings,
+    *,
+    think_off: bool,
+    top_logprobs: int = 0,
 ) -> dict[str, Any]:
     """The JSON for ``/api/chat``; ``think_off`` tells a model that could think not to.
 
-    Left out, a model that can think does, and its steps use up the answer's tokens.
+    Left out, a model that can think does, and its steps use up the answer's tokens. Servers before
+    0.12.11 pass over the wish for log-probabilities.
     Raises: TeacherError if no model is chosen.
     """
     if not model:
@@ -60,10 +66,18 @@ def chat_body(
         body["format"] = settings.format
     if think_off:
         body["think"] = False
+    if top_logprobs:
+        body |= {"logprobs": True, "top_logprobs": top_logprobs}
     return body
 
 
-def whole_answer(model: str, last: Mapping[str, Any], text: str, thought: bool) -> TeacherAnswer:
+def whole_answer(
+    model: str,
+    last: Mapping[str, Any],
+    text: str,
+    thought: bool,
+    logprobs: Sequence[TokenLogprob] = (),
+) -> TeacherAnswer:
     """The record of a finished answer, from its ``done`` line and all of its text.
 
     Raises: TeacherReplyInvalid if there is no text; ``thought`` tells whether thinking came.
@@ -81,6 +95,7 @@ def whole_answer(model: str, last: Mapping[str, Any], text: str, thought: bool) 
         tokens=tokens,
         duration_s=whole_number(last.get("total_duration")) / NANOSECONDS,
         model=str(last.get("model") or model),
+        logprobs=tuple(logprobs),
     )
 
 

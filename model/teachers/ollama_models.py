@@ -46,6 +46,16 @@ def read_model(entry: Mapping[str, Any], capabilities: Any) -> TeacherModel:
     )
 
 
+def vocabulary_of(shown: Mapping[str, Any]) -> tuple[str, ...]:
+    """The tokens in a verbose ``/api/show``; empty unless they are those of a byte-level BPE."""
+    facts = shown.get("model_info")
+    facts = facts if isinstance(facts, dict) else {}
+    tokens = facts.get("tokenizer.ggml.tokens")
+    if facts.get("tokenizer.ggml.model") != "gpt2" or not isinstance(tokens, list):
+        return ()
+    return tuple(str(token) for token in tokens)
+
+
 def summary(version: str, address: str, models: Sequence[TeacherModel]) -> str:
     """One sentence for the person: which server, and how many of its models can be teachers."""
     server = f"Ollama {version} answers at {address}"
