@@ -9,6 +9,7 @@ The last line is JSON.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import tempfile
 import time
@@ -181,7 +182,8 @@ def measure(parity: Parity, strings: int, prompts: int, pictures: int, questions
     """All rows; the counts say how many of each."""
     student = parity.student
     plain = ("everyday-predict-words", "everyday-chain", "everyday-predict-fact", "chat")
-    texts = [asked(student, one) for one in lessons(plain, prompts)]
+    wordy = (one for one in lessons(plain, 4 * prompts) if not one.images)
+    texts = [asked(student, one) for one in itertools.islice(wordy, prompts)]
     seen = ("everyday-name", "everyday-explain")
     shown = [
         asked(student, odd_sized(one, index)) for index, one in enumerate(lessons(seen, pictures))

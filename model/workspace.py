@@ -19,6 +19,7 @@ from PIL import Image
 
 from model import paths
 from model.bundles.bundle import bundle_info
+from model.bundles.exporting import Exporting
 from model.config import DistillConfig, SampleConfig, options_of
 from model.jobs.jobs import Jobs
 from model.knowledge.pictures import Pictures
@@ -89,6 +90,13 @@ class Workspace:
             lambda student: self._store.set_setting("student", student),
         )
         self._asking = Asking(self._store, self._pictures, self._students, self._ensure_examples)
+        self._exports = Exporting(
+            paths.exports(folder),
+            self._store,
+            self._students,
+            self._ensure_examples,
+            may_push=teacher_address is None,
+        )
         self._jobs.repair()
         self._examples_lock = threading.Lock()
 
@@ -217,6 +225,10 @@ class Workspace:
     def delete_student(self, student: StudentId) -> None:
         """Remove a student from disk. Raises: BundleError."""
         self._students.delete(student)
+
+    def exports(self) -> Exporting:
+        """Whoever writes students for Ollama, and puts them there."""
+        return self._exports
 
     def describe(self, picture: PictureId) -> Description:
         """What the student sees in a picture, and how sure it is."""

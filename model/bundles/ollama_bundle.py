@@ -25,8 +25,7 @@ from model.bundles.gguf_vision import why_text_only, write_vision_gguf
 from model.bundles.graph_facts import HEADER, Fact, facts_within, graph_jsonl
 from model.config import ExportConfig, SampleConfig
 from model.errors import BundleError, ConfigError
-from model.network.lora import merge_lora
-from model.network.text_tokenizer import IM_END, IM_START, defuse
+from model.network.text_tokenizer import IM_END, IM_START, TextTokenizer, defuse
 
 if TYPE_CHECKING:
     from model.model import ImageTokenReasoningLLM
@@ -65,6 +64,9 @@ class OllamaBundle:
 
 def without_adapters(student: ImageTokenReasoningLLM) -> ImageTokenReasoningLLM:
     """A copy of a student with its adapters folded into the layers they correct."""
+    # torch is heavy: only whoever has a student in memory pays for it
+    from model.network.lora import merge_lora
+
     merged = copy.deepcopy(student)
     merge_lora(merged)
     return merged
@@ -109,22 +111,19 @@ def make_recipe(
 
 
 def choose_facts(
-    student: ImageTokenReasoningLLM, config: ExportConfig, graph: Sequence[Fact]
+    tokenizer: TextTokenizer, reads: int, config: ExportConfig, graph: Sequence[Fact]
 ) -> tuple[list[str], int]:
-    """The lines of facts that go along, and their tokens.
+    """The lines of facts that go along with a student who reads so many tokens, and theirs.
 
     Raises: ConfigError if they would leave too little room for a question.
     """
-    reads = student.config.decoder.max_position_embeddings
     most = reads // LARGEST_SHARE
     if config.fact_tokens > most:
         raise ConfigError(
             f"The facts may take {config.fact_tokens} tokens, but the student reads {reads} in "
             f"all. Choose at most {most}."
         )
-    return facts_within(
-        graph, config.fact_tokens, lambda text: len(student.tokenizer.encode(defuse(text)))
-    )
+    return facts_within(graph, config.fact_tokens, lambda text: len(tokenizer.encode(defuse(text))))
 
 
 def write_ollama_bundle(
@@ -141,7 +140,8 @@ def write_ollama_bundle(
     ``on_step`` hears what is being done and the share that is done. Raises: ConfigError;
     BundleError if the folder holds something else; BundleIncompatible for a foreign tokenizer.
     """
-    lines, taken = choose_facts(student, config, graph)
+    reads = student.config.decoder.max_position_embeddings
+    lines, taken = choose_facts(student.tokenizer, reads, config, graph)
     recipe = make_recipe(student, config, lines)
     identity = Identity(recipe.name, weights_hash, recipe.licence, student.card.parent)
     text_only = why_text_only(student.config.vision)
