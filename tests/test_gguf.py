@@ -20,7 +20,12 @@ from model.bundles.gguf import (
     write_text_gguf,
 )
 from model.bundles.gguf_numbers import kind_of, pack, unpack
-from model.bundles.gguf_vision import lite_name, why_text_only, write_vision_gguf
+from model.bundles.gguf_vision import (
+    lite_name,
+    siglip_tensors,
+    why_text_only,
+    write_vision_gguf,
+)
 from model.bundles.gguf_vocabulary import (
     CONTROL,
     NORMAL,
@@ -32,8 +37,10 @@ from model.bundles.gguf_vocabulary import (
 from model.config import VisionConfig
 from model.errors import BundleIncompatible
 from model.model import ImageTokenReasoningLLM
+from model.network.backbones import PretrainedTower
 from model.network.lora import LoraLinear
 from model.network.text_tokenizer import SPECIAL_TOKENS, TextTokenizer, simple_tokenizer
+from model.network.vision_encoder import VisionTower
 
 WHO = Identity("tiny", "ab" * 32, "MIT", "its parent")
 TEXTS = (
@@ -301,6 +308,9 @@ def test_adapters_are_folded_in(tiny_student: Any, tmp_path: Path) -> None:
     assert isinstance(attention.v_proj, LoraLinear), "the student itself is left alone"
 
 
+SIGLIP = {"backbone": "siglip", "hidden_act": "gelu_pytorch_tanh"}
+
+
 # ── which eyes may leave ────────────────────────────────────────────────────────────────────────
 
 
@@ -310,10 +320,38 @@ def test_adapters_are_folded_in(tiny_student: Any, tmp_path: Path) -> None:
         ({}, ""),
         ({"backbone": "resnet"}, "ResNet"),
         ({"backbone": "clip"}, "class token"),
-        ({"backbone": "siglip", "image_size": 224, "tokens_per_side": 7}, "pool 196 patches to 49"),
+        (SIGLIP, ""),
+        (SIGLIP | {"image_size": 224, "tokens_per_side": 7}, "pool 196 patches to 49"),
+        (SIGLIP | {"hidden_act": "gelu"}, "compute gelu"),
+        (SIGLIP | {"intermediate_size": 200}, "200 wide inside"),
     ],
 )
 def test_eyes_that_stay_behind_say_why(change: dict[str, Any], words: str) -> None:
     why = why_text_only(replace(VisionConfig(), **change))
     assert words in why
     assert bool(why) == bool(words)
+
+
+def test_siglips_last_norm_as_a_block_gives_the_same_patches() -> None:
+    """Two roads: the pretrained tower, and its exported tensors in a plain ViT, a block longer."""
+    config = VisionConfig(
+        image_size=32,
+        hidden_size=24,
+        intermediate_size=56,
+        num_hidden_layers=2,
+        num_attention_heads=3,
+        **SIGLIP,  # type: ignore[arg-type]
+    )
+    torch.manual_seed(0)
+    tower = PretrainedTower(config).eval()
+    for parameter in tower.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    plain = VisionTower(replace(config, backbone="lite", num_hidden_layers=3))
+    tensors = {
+        lite_name(name).removeprefix("vision_tower."): torch.from_numpy(values)
+        for name, values in siglip_tensors(tower, config)
+    }
+    plain.load_state_dict(tensors)
+    pixels_NCHW = torch.rand(2, 3, 32, 32) * 2 - 1
+    with torch.inference_mode():
+        assert torch.allclose(plain(pixels_NCHW), tower(pixels_NCHW), atol=2e-4)

@@ -40,6 +40,24 @@ _BLOCK_NAMES = {
 _OUTER_NAMES = {"patch_embedding": "v.patch_embd", "post_layernorm": "v.post_ln"}
 _PROJECTOR_NAMES = {"linear_1": "mm.0", "linear_2": "mm.2"}
 _PICTURE_HEADS = "picture_heads."
+_SIGLIP_NAMES = {
+    "layer_norm1": "ln1",
+    "layer_norm2": "ln2",
+    "self_attn.q_proj": "attn_q",
+    "self_attn.k_proj": "attn_k",
+    "self_attn.v_proj": "attn_v",
+    "self_attn.out_proj": "attn_out",
+    "mlp.fc1": "ffn_up",
+    "mlp.fc2": "ffn_down",
+}
+_SIGLIP_OUTER = {
+    "embeddings.patch_embedding.weight": "v.patch_embd.weight",
+    "embeddings.patch_embedding.bias": "v.patch_embd.bias",
+    "embeddings.position_embedding.weight": "v.position_embd.weight",
+}
+TANH_GELU = "gelu_pytorch_tanh"
+LOUD = 2.0**20
+"""By so much the norm that is written as a block drowns what it is added to."""
 Named = tuple[str, np.ndarray[Any, Any]]
 
 
@@ -53,6 +71,16 @@ def why_text_only(config: VisionConfig) -> str:
         return (
             "Its eyes are a CLIP with a class token, which llama.cpp keeps in the place of a "
             "patch: only its words are exported."
+        )
+    if config.hidden_act != TANH_GELU:
+        return (
+            f"Its eyes compute {config.hidden_act}, where llama.cpp has tanh-GELU: only its words "
+            "are exported."
+        )
+    if config.intermediate_size < 2 * config.hidden_size:
+        return (
+            f"Its eyes are {config.intermediate_size} wide inside, less than twice "
+            f"{config.hidden_size}, too narrow for their last norm: only its words are exported."
         )
     side = config.image_size // config.patch_size
     if config.num_patches != side * side:
@@ -75,16 +103,19 @@ def write_vision_gguf(
         raise ValueError(why_text_only(config))
     precision = "f32" if precision == "f32" else "f16"
     tower = student.vision_tower
-    tensors = [*_lite_tensors(tower), *_projector_tensors(student)]
+    lite = config.backbone == "lite"
+    eyes = _lite_tensors(tower) if lite else siglip_tensors(tower, config)
+    tensors = [*eyes, *_projector_tensors(student)]
     writer = quiet_writer(path, "clip")
     writer.add_type("mmproj")
     writer.add_name(f"{identity.name}, eyes")
     if identity.licence:
         writer.add_license(identity.licence)
     writer.add_file_type(FILE_TYPES[precision])
-    _add_shape(writer, student, config.num_hidden_layers)
+    _add_shape(writer, student, config.num_hidden_layers + (0 if lite else 1))
     for name, values in tensors:
-        matrix = values.ndim > 1 and not name.startswith("v.position_embd")
+        last = f"v.blk.{config.num_hidden_layers}."  # of SigLIP only: too loud for f16
+        matrix = values.ndim > 1 and not name.startswith(("v.position_embd", last))
         kind = kind_of(values.shape[-1], precision if matrix else "f32")
         writer.add_tensor(name, pack(values, kind), raw_dtype=kind)
     finish(writer)
@@ -122,6 +153,49 @@ def _lite_tensors(tower: nn.Module) -> Iterator[Named]:
         else:
             part, end = name.split(".")
             yield f"{_OUTER_NAMES[part]}.{end}", _values(tensor)
+
+
+def siglip_tensors(tower: nn.Module, config: VisionConfig) -> Iterator[Named]:
+    """SigLIP's weights under the names of an mmproj file, its last norm as one more block.
+
+    The file has room for one norm after the blocks, and ours stands there. SigLIP's own becomes the
+    block x + 2²⁰ · LN(x): attention gives nothing, and gelu(z) − gelu(−z) = z lets the norm's
+    output through. Our norm divides by its input's size, so all that is left of x is its 2⁻²⁰.
+    """
+    own: dict[str, np.ndarray[Any, Any]] = {}
+    for full, tensor in tower.state_dict().items():
+        name = full.removeprefix("backbone.network.")
+        if name == full:
+            outer = f"head.{name}" if name in HEADS else name.replace("post_layernorm", "v.post_ln")
+            yield outer, _values(tensor)
+        elif name in _SIGLIP_OUTER:
+            yield _SIGLIP_OUTER[name], _values(tensor)
+        elif name.startswith("post_layernorm."):
+            own[name.removeprefix("post_layernorm.")] = _values(tensor)
+        else:
+            number, inner = name.removeprefix("encoder.layers.").split(".", 1)
+            part, end = inner.rsplit(".", 1)
+            yield f"v.blk.{number}.{_SIGLIP_NAMES[part]}.{end}", _values(tensor)
+    yield from _norm_as_block(own, config)
+
+
+def _norm_as_block(norm: dict[str, np.ndarray[Any, Any]], config: VisionConfig) -> Iterator[Named]:
+    M, F = config.hidden_size, config.intermediate_size
+    block = f"v.blk.{config.num_hidden_layers}"
+    both_signs_FM = np.zeros((F, M), dtype=np.float32)
+    both_signs_FM[:M], both_signs_FM[M : 2 * M] = np.eye(M), -np.eye(M)
+    nothing_M = np.zeros(M, dtype=np.float32)
+    yield f"{block}.ln1.weight", np.ones(M, dtype=np.float32)
+    yield f"{block}.ln1.bias", nothing_M
+    for part in ("attn_q", "attn_k", "attn_v", "attn_out"):
+        yield f"{block}.{part}.weight", np.zeros((M, M), dtype=np.float32)
+        yield f"{block}.{part}.bias", nothing_M
+    yield f"{block}.ln2.weight", norm["weight"]
+    yield f"{block}.ln2.bias", norm["bias"]
+    yield f"{block}.ffn_up.weight", both_signs_FM
+    yield f"{block}.ffn_up.bias", np.zeros(F, dtype=np.float32)
+    yield f"{block}.ffn_down.weight", LOUD * both_signs_FM.T
+    yield f"{block}.ffn_down.bias", nothing_M
 
 
 def _projector_tensors(student: ImageTokenReasoningLLM) -> Iterator[Named]:
