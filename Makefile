@@ -29,6 +29,7 @@ check: $(TOOLS)
 bench: $(TOOLS)
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.microworld
+	$(BIN)/python -m benchmarks.export_parity
 
 student: $(TOOLS)
 	$(BIN)/python -m model.scripts.make_student

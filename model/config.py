@@ -210,6 +210,34 @@ class SampleConfig:
         check_limits(self)
 
 
+# ── leaving the app ─────────────────────────────────────────────────────────────────────────────
+
+MAX_FACT_TOKENS = 4096
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """How a student is written for Ollama."""
+
+    name: str = knob("", "name of the model in Ollama; empty takes the student's")
+    precision: Literal["f32", "f16", "q8_0", "q4_K"] = knob(
+        "f16",
+        "f16 is what a student is kept in; q8_0 is half as large, q4_K a third, and less exact",
+        choices=("f32", "f16", "q8_0", "q4_K"),
+    )
+    fact_tokens: int = knob(
+        256,
+        "room for facts of the graph in the system message, most central first; 0 takes none along",
+        min=0,
+        max=MAX_FACT_TOKENS,
+        unit="tokens",
+    )
+    licence: str = knob("", "licence that the exported student names; empty names none")
+
+    def __post_init__(self) -> None:
+        check_limits(self)
+
+
 # ── learning ────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -13,6 +13,8 @@
     ├── BundleError            a student on disk that cannot be used
     │   ├── BundleNotFound
     │   └── BundleIncompatible
+    ├── DeployError            an Ollama server that does not take a student
+    │   └── DeployConflict         it has a model of this name, and nobody said to replace it
     ├── RunError               a run that cannot be started, paused, resumed or found
     └── EngineBusy             more answers are waiting than the engine takes
 
@@ -73,6 +75,14 @@ class BundleNotFound(BundleError):
 
 class BundleIncompatible(BundleError):
     """The bundle's parts do not fit each other or this version."""
+
+
+class DeployError(ReasonerError):
+    """An Ollama server did not take a student."""
+
+
+class DeployConflict(DeployError):
+    """The server has a model of this name already."""
 
 
 class RunError(ReasonerError):

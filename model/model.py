@@ -8,6 +8,7 @@ continues the sequence. ``generate`` here is the plain road, one answer at a tim
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,8 +19,18 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from model.bundles.bundle import Card, read_bundle, write_bundle
-from model.config import PRESETS, DecoderConfig, SampleConfig, StudentConfig, VisionConfig
+from model.bundles.bundle import Card, packed_weights, write_bundle
+from model.bundles.graph_facts import HEADER
+from model.bundles.loading import read_student
+from model.bundles.ollama_bundle import OllamaBundle, without_adapters, write_ollama_bundle
+from model.config import (
+    PRESETS,
+    DecoderConfig,
+    ExportConfig,
+    SampleConfig,
+    StudentConfig,
+    VisionConfig,
+)
 from model.errors import InputError
 from model.network.backbones import make_tower
 from model.network.image_tokenizer import Message, layout, splice, to_pixels
@@ -37,8 +48,8 @@ from model.network.text_tokenizer import (
     TextTokenizer,
 )
 from model.network.vision_encoder import Projector
+from model.records import TripletDraft
 
-FACTS_HEADER = "Facts:"
 DESCRIPTION_TOKENS = 32
 
 
@@ -114,11 +125,14 @@ class ImageTokenReasoningLLM(nn.Module):
 
     @classmethod
     def load_from_bundle(cls, path: Path | str) -> ImageTokenReasoningLLM:
-        """Load a student from its folder. Raises: BundleNotFound, BundleIncompatible."""
-        bundle = read_bundle(Path(path))
-        student = cls(bundle.config, TextTokenizer.from_json(bundle.tokenizer_json))
-        bundle.load_into(student)
-        student.card = bundle.card
+        """Load a student from a bundle, from its exported GGUF, or from a folder of a HF Llama.
+
+        Raises: BundleNotFound, BundleIncompatible.
+        """
+        found = read_student(Path(path))
+        student = cls(found.config, TextTokenizer.from_json(found.tokenizer_json))
+        found.load_into(student)
+        student.card = found.card
         return student.eval()
 
     def save(self, path: Path | str) -> str:
@@ -129,6 +143,27 @@ class ImageTokenReasoningLLM(nn.Module):
             self.state_dict(),
             self.tokenizer.to_json(),
             self.card,
+        )
+
+    def export_ollama_bundle(
+        self,
+        path: Path | str,
+        graph: Sequence[tuple[str, str, str]] = (),
+        **settings: Any,
+    ) -> OllamaBundle:
+        """Write a folder that ``ollama create`` takes: GGUF files, Modelfile, README, sums.
+
+        ``graph`` holds (subject, relation, object) facts to take along; further keywords are the
+        fields of ``ExportConfig`` (name, precision, fact_tokens, licence).
+        Raises: ConfigError, BundleError.
+        """
+        facts = [TripletDraft(*fact) for fact in graph]
+        return write_ollama_bundle(
+            without_adapters(self),
+            Path(path),
+            ExportConfig(**settings),
+            weights_hash=hashlib.sha256(packed_weights(self.state_dict())).hexdigest(),
+            graph=facts,
         )
 
     @property
@@ -226,7 +261,7 @@ class ImageTokenReasoningLLM(nn.Module):
         opening = [self.tokenizer.id(THINK)] if think and self.config.thinks else []
         limit = self.config.decoder.max_position_embeddings - room
         patches = self.config.vision.num_patches
-        system = [Message("system", "\n".join([FACTS_HEADER, *facts]))] if facts else []
+        system = [Message("system", "\n".join([HEADER, *facts]))] if facts else []
         for start in range(len(messages)):
             kept = messages[start:]
             if kept[0].speaker != "user" and len(kept) > 1:

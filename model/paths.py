@@ -42,5 +42,5 @@ def pictures(workspace: Path) -> Path:
 
 
 def exports(workspace: Path) -> Path:
-    """The folder of the files that a person carries away."""
+    """The folder of the files that a person carries away: graphs, students for Ollama."""
     return workspace / "exports"

@@ -17,6 +17,7 @@ from PIL import Image
 
 from model import paths
 from model.bundles.bundle import bundle_info
+from model.bundles.exporting import Exporting
 from model.config import DistillConfig, SampleConfig, options_of
 from model.graph_workspace import GraphWorkspace
 from model.jobs.jobs import Jobs
@@ -83,6 +84,13 @@ class Workspace(GraphWorkspace):
         )
         self._asking = Asking(self._store, self._pictures, self._students, self._ensure_examples)
         self._twins = PictureTwins(self._store, self._students, self._asking.known_pictures)
+        self._exports = Exporting(
+            paths.exports(folder),
+            self._store,
+            self._students,
+            self._ensure_examples,
+            may_push=teacher_address is None,
+        )
         self._jobs.repair()
 
     def close(self) -> None:
@@ -125,6 +133,10 @@ class Workspace(GraphWorkspace):
     def delete_student(self, student: StudentId) -> None:
         """Remove a student from disk. Raises: BundleError."""
         self._students.delete(student)
+
+    def exports(self) -> Exporting:
+        """Whoever writes students for Ollama, and puts them there."""
+        return self._exports
 
     def describe(self, picture: PictureId) -> Description:
         """What the student sees in a picture, and how sure it is."""

@@ -41,6 +41,7 @@ from model.records import (
     TripletPage,
     Turn,
 )
+from tests.fake_exports import FakeExports
 from tests.fake_pictures import FakePictures
 from tests.fake_runs import FakeRuns, fake_budget
 
@@ -92,6 +93,7 @@ class FakeBackend(FakePictures):
         self.undone: list[dict[TripletId, Triplet]] = []
         self.history: list[dict[TripletId, Triplet]] = []
         self.fakes = FakeRuns(clock, run_s)
+        self.leaving = FakeExports(folder)
         self.chats: dict[ChatId, tuple[Turn, ...]] = {}
         self.answers: list[FakeAnswer] = []
         self.asked: list[tuple[tuple[Turn, ...], SampleConfig, StudentId | None]] = []
@@ -223,6 +225,9 @@ class FakeBackend(FakePictures):
         self.made.pop(student, None)
         if self.current == student:
             self.current = StudentId(SHIPPED_STUDENT)
+
+    def exports(self) -> FakeExports:
+        return self.leaving
 
     def expect(self, turn: Turn) -> Expectation | None:
         self._maybe_fail()

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.ollama_blobs import Blobs, Refused
 from tests.ollama_logprobs import merged, plain_entries
 from tests.ollama_setup import DEFAULT_MODELS, STAMP, Faults, Model
 from tests.ollama_words import Message, plain_answer, split_tokens, structured_answer
@@ -34,14 +35,6 @@ class Request:
     method: str
     path: str
     json: Any
-
-
-class Refused(Exception):
-    """An error answer of the server."""
-
-    def __init__(self, status: int, words: str) -> None:
-        super().__init__(words)
-        self.status = status
 
 
 class OllamaServer:
@@ -60,6 +53,7 @@ class OllamaServer:
         self.answer = answer
         self.faults = faults or Faults()
         self.requests: list[Request] = []
+        self.blobs = Blobs()
         self.disconnects = 0
         self.closing = threading.Event()
         self._lock = threading.Lock()
@@ -141,7 +135,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if not self._admitted(None):
             return
-        if self.path == "/":
+        if self.path.startswith("/api/blobs/"):
+            self._send(200 if self.ollama.blobs.has(self.path) else 404, b"", "")
+        elif self.path == "/":
             self._send(200, b"Ollama is running", "text/plain; charset=utf-8")
         elif self.path == "/api/version":
             self._send_json(200, {"version": VERSION})
@@ -156,6 +152,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.path.startswith("/api/blobs/"):
+            self._take_blob(raw)
+            return
         try:
             body = _read_body(raw)
         except Refused as error:
@@ -169,6 +168,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send_json(200, self._show(body))
             elif self.path == "/api/embed":
                 self._send_json(200, self._embed(body))
+            elif self.path == "/api/create":
+                self._create(body)
             elif self.path in ("/api/chat", "/api/generate"):
                 self._talk(body)
             else:
@@ -238,11 +239,33 @@ class _Handler(BaseHTTPRequestHandler):
         durations = {"total_duration": 8_207_075, "load_duration": 1_874_257}
         return {"model": body["model"], "embeddings": vectors, **durations, "prompt_eval_count": 3}
 
+    # ── models that are handed in ───────────────────────────────────────────────────────────────
+
+    def _take_blob(self, raw: bytes) -> None:
+        if not self._admitted(None):
+            return
+        try:
+            self._send(self.ollama.blobs.take(self.path, raw), b"", "")
+        except Refused as error:
+            self._send_json(error.status, {"error": str(error)})
+
+    def _create(self, body: dict[str, Any]) -> None:
+        lines = self.ollama.blobs.create(body)
+        self.ollama.models.append(self.ollama.blobs.model(str(body["model"])))
+        if body.get("stream") is False:
+            self._send_json(200, {"status": "success"})
+        else:
+            self._send_stream(_ndjson(line) for line in lines)
+
     # ── chat and generate ───────────────────────────────────────────────────────────────────────
 
     def _talk(self, body: dict[str, Any]) -> None:
         chat = self.path == "/api/chat"
         model = self._talker(body, chat)
+        made = self.ollama.blobs.made.get(model.name)
+        if made is not None and (body.get("_debug_render_only") or body.get("raw")):
+            self._send_json(200, {"model": body["model"], "created_at": STAMP, **made.reply(body)})
+            return
         asked = body.get("messages") or []
         messages = asked if chat else [{"role": "user", "content": body.get("prompt", ""),
                                         "images": body.get("images")}]  # fmt: skip

@@ -34,6 +34,7 @@ from model.records import (
     TeacherStatus,
     Turn,
 )
+from webapp.export_backend import ExportBackend
 from webapp.graph_backend import GraphBackend
 
 
@@ -77,6 +78,10 @@ class Backend(GraphBackend, Protocol):
         ...
 
     def evaluate(self, student: StudentId, questions: int = 50) -> Evaluation: ...
+
+    def exports(self) -> ExportBackend:
+        """Whoever writes students for Ollama, and puts them there."""
+        ...
 
     # chats
     def latest_chat(self) -> Chat:

@@ -10,6 +10,7 @@ import gradio as gr
 from model.config import SHIPPED_STUDENT
 from model.records import StudentId, StudentStatus
 from webapp.backend import Backend, Door
+from webapp.export_panel import ExportPanel, draw_export, wire_export
 from webapp.formatting import error_html, file_size, muted_html, note_html, student_words
 from webapp.widgets import QUIET, Wire, bind
 
@@ -46,9 +47,10 @@ class _Switcher:
     delete: Any
     really: Any
     close: Any
+    export: ExportPanel
 
 
-def build_header(door: Door) -> Header:
+def build_header(door: Door, *, multi_user: bool = False) -> Header:
     """Draw the header and the switcher under it, and wire both."""
     with gr.Row(elem_id="header", elem_classes="itr-header"):
         gr.HTML(_WORDMARK)
@@ -59,7 +61,7 @@ def build_header(door: Door) -> Header:
             "teacher …", size="sm", elem_id="header-teacher", elem_classes="itr-chip", scale=0
         )
         gr.Button("◐", size="sm", elem_id="theme-toggle", elem_classes="itr-chip", scale=0)
-    switcher = _draw_switcher()
+    switcher = _draw_switcher(multi_user)
     gr.HTML(tour_html(), elem_id="tour", js_on_load=None)
     watch = gr.Timer(1.0, active=False)
     status = Wire(bind(door, show_student, polled=True), [], [student, watch])
@@ -84,10 +86,11 @@ def build_header(door: Door) -> Header:
         [*opened, student, watch],
         **QUIET,
     )
+    wire_export(door, switcher.export, switcher.students)
     return Header(student, watch, status, asked)
 
 
-def _draw_switcher() -> _Switcher:
+def _draw_switcher(multi_user: bool) -> _Switcher:
     with gr.Column(visible=False, elem_id="switcher", elem_classes="itr-panel") as panel:
         gr.HTML("<h2 class='itr-heading'>Students</h2>")
         students = gr.Radio(
@@ -102,7 +105,8 @@ def _draw_switcher() -> _Switcher:
                 "Delete for good", variant="stop", visible=False, elem_id="switcher-really"
             )
             close = gr.Button("Close", elem_id="switcher-close")
-    return _Switcher(panel, students, note, use, delete, really, close)
+        export = draw_export(multi_user=multi_user)
+    return _Switcher(panel, students, note, use, delete, really, close, export)
 
 
 def tour_html() -> str:

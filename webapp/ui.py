@@ -38,7 +38,7 @@ def build_app(door: Door, *, multi_user: bool = False) -> Any:
     with gr.Blocks(
         title="Image-Token Reasoning", analytics_enabled=False, delete_cache=(3600, 86400)
     ) as app:
-        header = build_header(door)
+        header = build_header(door, multi_user=multi_user)
         tabs = _draw_tabs(door, multi_user)
         _link_graph(door, tabs)
         _link_chat(door, tabs)

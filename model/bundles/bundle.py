@@ -135,6 +135,14 @@ def bundle_info(path: Path, student: StudentId) -> StudentInfo:
     )
 
 
+def packed_weights(tensors: Mapping[str, Tensor]) -> bytes:
+    """Weights in float16 as a safetensors file holds them; its SHA-256 names the student."""
+    from safetensors.torch import save
+
+    halves = {name: tensor.detach().half().contiguous() for name, tensor in tensors.items()}
+    return bytes(save(halves, metadata={"format": "pt"}))
+
+
 def write_bundle(
     path: Path,
     config: StudentConfig,
@@ -143,13 +151,10 @@ def write_bundle(
     card: Card,
 ) -> str:
     """Write a bundle in float16, all of it or nothing; returns the weights' SHA-256."""
-    from safetensors.torch import save
-
-    halves = {name: tensor.detach().half().contiguous() for name, tensor in tensors.items()}
-    weights = save(halves, metadata={"format": "pt"})
+    weights = packed_weights(tensors)
     weights_hash = hashlib.sha256(weights).hexdigest()
     card = replace(card, created_at=card.created_at or time.time())
-    parameters = sum(tensor.numel() for tensor in halves.values())
+    parameters = sum(tensor.numel() for tensor in tensors.values())
     values = _config_json(config, card, weights_hash, parameters, json.loads(tokenizer_json))
     files = {
         CONFIG: json.dumps(values, indent=2).encode(),

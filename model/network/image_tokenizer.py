@@ -65,16 +65,10 @@ class Message:
     roles: tuple[str, ...] = ()
 
 
-def layout(
-    tokenizer: TextTokenizer,
-    messages: Sequence[Message],
-    tokens_per_picture: int,
-    *,
-    open_answer: bool = True,
-) -> list[int]:
-    """Token ids of a conversation; each picture is a run of ``<|image|>`` slots.
+def segments(messages: Sequence[Message], *, open_answer: bool = True) -> list[str]:
+    """The text of a conversation between its pictures: one more stretch than there are pictures.
 
-    With ``open_answer`` the ids end where the assistant's answer begins.
+    With ``open_answer`` the last stretch ends where the assistant's answer begins.
     """
     pieces: list[str] = [BOS]
     for message in messages:
@@ -86,9 +80,23 @@ def layout(
         pieces[-1] += f"{defuse(message.text)}{IM_END}\n"
     if open_answer:
         pieces[-1] += f"{IM_START}assistant\n"
+    return pieces
+
+
+def layout(
+    tokenizer: TextTokenizer,
+    messages: Sequence[Message],
+    tokens_per_picture: int,
+    *,
+    open_answer: bool = True,
+) -> list[int]:
+    """Token ids of a conversation; each picture is a run of ``<|image|>`` slots.
+
+    With ``open_answer`` the ids end where the assistant's answer begins.
+    """
     slots = [tokenizer.id(IMAGE)] * tokens_per_picture
     ids: list[int] = []
-    for index, piece in enumerate(pieces):
+    for index, piece in enumerate(segments(messages, open_answer=open_answer)):
         ids += (slots if index else []) + tokenizer.encode(piece)
     return ids
 

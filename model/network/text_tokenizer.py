@@ -60,11 +60,14 @@ class TextTokenizer:
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
         letters = _byte_of_letter()
+        added = tokenizer.get_added_tokens_decoder()
         self._bytes: list[bytes] = []
         for index in range(tokenizer.get_vocab_size()):
             piece = str(tokenizer.id_to_token(index))
-            special = piece in SPECIAL_TOKENS
-            self._bytes.append(b"" if special else bytes(letters[letter] for letter in piece))
+            if index in added:  # written as it is, not in letters that stand for bytes
+                self._bytes.append(b"" if added[index].special else piece.encode())
+            else:
+                self._bytes.append(bytes(letters[letter] for letter in piece))
 
     @classmethod
     def train(cls, texts: Iterable[str], vocab_size: int) -> TextTokenizer:
@@ -83,6 +86,16 @@ class TextTokenizer:
     def from_json(cls, text: str) -> TextTokenizer:
         """Read the contents of a ``tokenizer.json``."""
         return cls(Tokenizer.from_str(text))
+
+    @classmethod
+    def from_foreign_json(cls, text: str) -> TextTokenizer:
+        """Read another model's byte-level ``tokenizer.json``; our special tokens are added to it.
+
+        Raises: KeyError for tokens that are not written in byte-level letters.
+        """
+        tokenizer = Tokenizer.from_str(text)
+        tokenizer.add_special_tokens([AddedToken(token, special=True) for token in SPECIAL_TOKENS])
+        return cls(tokenizer)
 
     def to_json(self) -> str:
         """The contents of a ``tokenizer.json`` that ``transformers`` reads, too."""
