@@ -19,7 +19,8 @@ from PIL import Image
 
 from model import paths
 from model.bundles.bundle import bundle_info
-from model.config import DistillConfig, SampleConfig, options_of
+from model.config import DistillConfig, ReadingConfig, SampleConfig, options_of
+from model.graph_records import ReadingJob, ReadingMatter
 from model.jobs.jobs import Jobs
 from model.knowledge.pictures import Pictures
 from model.knowledge.store import Store
@@ -52,6 +53,7 @@ from model.records import (
     Turn,
 )
 from model.serving.asking import Asking
+from model.serving.proposing import Proposing
 from model.serving.students import SHIPPED, SHIPPED_SETTING, EnginePool, Students
 from model.teachers.builtin import BuiltinTeacher
 from model.teachers.ollama import OllamaTeacher
@@ -89,6 +91,7 @@ class Workspace:
             lambda student: self._store.set_setting("student", student),
         )
         self._asking = Asking(self._store, self._pictures, self._students, self._ensure_examples)
+        self._proposing = Proposing(self._store, self._pictures, self._address)
         self._jobs.repair()
         self._examples_lock = threading.Lock()
 
@@ -167,6 +170,14 @@ class Workspace:
     def add_triplet(self, draft: TripletDraft) -> Triplet:
         """Store a triplet. Raises: InputError."""
         return self._store.add_triplet(draft)
+
+    def add_triplets(self, drafts: Sequence[TripletDraft]) -> Sequence[Triplet]:
+        """Store all of the triplets or none, as one edit for undo. Raises: InputError."""
+        return self._store.add_triplets(drafts)
+
+    def propose(self, matter: ReadingMatter, config: ReadingConfig) -> ReadingJob:
+        """Read a text or pictures for triplets; none is stored. Raises: InputError."""
+        return self._proposing.start(matter, config)
 
     def edit_triplet(self, triplet: TripletId, draft: TripletDraft, version: int) -> Triplet:
         """Replace a triplet that is still at ``version``. Raises: StaleEditError, InputError."""
