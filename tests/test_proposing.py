@@ -98,6 +98,7 @@ def test_more_proposals_than_anybody_looks_through_are_cut_and_told(
     store: Store, pictures: Pictures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(proposing, "MOST_PROPOSALS", 3)
+    monkeypatch.setattr(teacher_reading, "MOST_PROPOSALS", 3)
     matter = ReadingMatter("\n".join(f"a{n} · b · c" for n in range(5)))
     (only,) = steps(store, pictures, "", matter, ReadingConfig())
     assert len(only.drafts) == 3

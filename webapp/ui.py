@@ -78,10 +78,10 @@ def _draw_tabs(door: Door, multi_user: bool) -> _Tabs:
 
 
 def _build_tab(name: str, door: Door, multi_user: bool) -> Any:
-    if name == "distill":
-        return distill.build(door, multi_user=multi_user)
+    if name in ("triplets", "distill"):
+        tab = triplets if name == "triplets" else distill
+        return tab.build(door, multi_user=multi_user)
     builders = {
-        "triplets": triplets.build,
         "graph": graph.build,
         "chat": chat.build,
         "compare": compare.build,
