@@ -66,12 +66,15 @@ def _turn(values: dict[str, Any]) -> Turn:
         text=values["text"],
         pictures=tuple(PictureId(each) for each in values["pictures"]),
         roles=tuple(values["roles"]),
-        facts=tuple(
-            Fact(**{**fact, "triplet": TripletId(fact["triplet"])}) for fact in values["facts"]
-        ),
+        facts=tuple(_fact(fact) for fact in values["facts"]),
         stats=None if stats is None else AnswerStats(**stats),
         thought=values.get("thought", ""),
     )
+
+
+def _fact(values: dict[str, Any]) -> Fact:
+    path = tuple(TripletId(each) for each in values.get("path", ()))
+    return Fact(**{**values, "triplet": TripletId(values["triplet"]), "path": path})
 
 
 # ── the teachers' answers ───────────────────────────────────────────────────────────────────────
