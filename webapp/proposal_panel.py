@@ -171,16 +171,21 @@ def on_read(
             yield (error_html(str(exc)), *nothing, "", gr.Button(visible=False))
             return
         answers.attach(token, job)
+        listed: Any = None
         for step in job.steps():
-            yield _frame(backend, token, step)
+            yield _frame(backend, token, step, more=step.drafts != listed)
+            listed = step.drafts
 
 
-def _frame(backend: Backend, token: str, step: Reading) -> tuple[Any, ...]:
+def _frame(backend: Backend, token: str, step: Reading, *, more: bool) -> tuple[Any, ...]:
     busy = step.state == "reading"
     proposed = Proposed(token, step.drafts)
+    found: Any = gr.skip()  # a long list is not sent again each second
+    if more or not busy:
+        found = list_value_of(proposed, faces(backend, step.drafts), busy=busy)
     return (
         reading_html(step),
-        list_value_of(proposed, faces(backend, step.drafts), busy=busy),
+        found,
         gr.Button(interactive=not busy),
         gr.Button(visible=busy),
         token,
