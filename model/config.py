@@ -355,3 +355,28 @@ class DistillConfig:
     def title(self) -> str:
         """What a run and its student are called: the name, else the topic, else the source."""
         return (self.name.strip() or self.topic.strip() or self.prompt_source)[:60]
+
+
+@dataclass(frozen=True)
+class ReadingConfig:
+    """How a text or a picture is read for triplets: by a teacher's model, or else by rule."""
+
+    teacher_model: str = knob("", "the model that reads; empty reads by rule")
+    address: str = knob("", "address of the Ollama server; empty takes OLLAMA_HOST")
+    piece_letters: int = knob(
+        2400, "a longer text is cut into pieces", min=200, max=20_000, unit="letters"
+    )
+    overlap_letters: int = knob(
+        240, "what two neighbouring pieces share", min=0, max=2000, unit="letters"
+    )
+    max_answer_tokens: int = knob(
+        1024, "longest answer about a piece", min=64, max=8192, unit="tokens"
+    )
+
+    def __post_init__(self) -> None:
+        check_limits(self)
+        if self.overlap_letters * 2 > self.piece_letters:
+            raise ConfigError(
+                f"pieces of {self.piece_letters} letters cannot share {self.overlap_letters}; "
+                f"the most is {self.piece_letters // 2}."
+            )

@@ -1,11 +1,12 @@
-"""Records of what is done to the graph as a whole: counted, brought in, carried out, cleaned up."""
+"""Records of what is done to the graph as a whole: counted, read, brought in, cleaned up."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
-from model.records import Node, TripletDraft
+from model.records import Node, PictureId, TripletDraft
 
 
 @dataclass(frozen=True)
@@ -60,3 +61,41 @@ class ImportResult:
 
 
 ExportKind = Literal["csv", "jsonl", "graphml", "zip", "html"]
+
+
+@dataclass(frozen=True)
+class ReadingMatter:
+    """What is to be read for triplets: words, or pictures; ``name`` says where they are from."""
+
+    text: str = ""
+    pictures: tuple[PictureId, ...] = ()
+    name: str = "pasted text"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How far a reading has come; ``drafts`` are all triplets found so far, none of them stored.
+
+    ``reader`` is the teacher's model, or empty for the rules. A picture counts as a piece.
+    """
+
+    reader: str
+    state: Literal["reading", "done", "stopped", "failed"]
+    piece: int
+    pieces: int
+    drafts: tuple[TripletDraft, ...] = ()
+    notes: tuple[str, ...] = ()
+    message: str = ""
+    remaining_s: float | None = None
+
+
+class ReadingJob(Protocol):
+    """A reading under way; closing ``steps`` early stops it, too."""
+
+    def steps(self) -> Iterator[Reading]:
+        """Yield at least once a second; the last step is done, stopped or failed."""
+        ...
+
+    def cancel(self) -> None:
+        """Let the reading stop within a moment; what was found stays."""
+        ...

@@ -96,6 +96,10 @@ class GraphWorkspace:
         """Store a triplet. Raises: InputError."""
         return self._store.add_triplet(draft)
 
+    def add_triplets(self, drafts: Sequence[TripletDraft]) -> Sequence[Triplet]:
+        """Store all of the triplets or none, as one edit for undo. Raises: InputError."""
+        return self._store.add_triplets(drafts)
+
     def edit_triplet(self, triplet: TripletId, draft: TripletDraft, version: int) -> Triplet:
         """Replace a triplet that is still at ``version``. Raises: StaleEditError, InputError."""
         return self._store.edit_triplet(triplet, draft, version)

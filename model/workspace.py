@@ -18,7 +18,8 @@ from PIL import Image
 from model import paths
 from model.bundles.bundle import bundle_info
 from model.bundles.exporting import Exporting
-from model.config import DistillConfig, SampleConfig, options_of
+from model.config import DistillConfig, ReadingConfig, SampleConfig, options_of
+from model.graph_records import ReadingJob, ReadingMatter
 from model.graph_workspace import GraphWorkspace
 from model.jobs.jobs import Jobs
 from model.knowledge.pictures import Pictures
@@ -45,6 +46,7 @@ from model.records import (
 )
 from model.serving.asking import Asking
 from model.serving.picture_twins import PictureTwins
+from model.serving.proposing import Proposing
 from model.serving.students import SHIPPED, SHIPPED_SETTING, EnginePool, Students
 from model.teachers.builtin import BuiltinTeacher
 from model.teachers.ollama import OllamaTeacher
@@ -91,6 +93,7 @@ class Workspace(GraphWorkspace):
             self._ensure_examples,
             may_push=teacher_address is None,
         )
+        self._proposing = Proposing(self._store, self._pictures, self._address)
         self._jobs.repair()
 
     def close(self) -> None:
@@ -115,6 +118,10 @@ class Workspace(GraphWorkspace):
     def thumbnail(self, picture: PictureId, size_px: int = 64) -> str:
         """The picture as a small ``data:`` URI."""
         return self._pictures.thumbnail(picture, size_px)
+
+    def propose(self, matter: ReadingMatter, config: ReadingConfig) -> ReadingJob:
+        """Read a text or pictures for triplets; none is stored. Raises: InputError."""
+        return self._proposing.start(matter, config)
 
     # ── the student ─────────────────────────────────────────────────────────────────────────────
 

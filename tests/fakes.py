@@ -43,6 +43,7 @@ from model.records import (
 )
 from tests.fake_exports import FakeExports
 from tests.fake_pictures import FakePictures
+from tests.fake_proposals import FakeProposals
 from tests.fake_runs import FakeRuns, fake_budget
 
 
@@ -72,7 +73,7 @@ class FakeAnswer:
         self.cancelled.set()
 
 
-class FakeBackend(FakePictures):
+class FakeBackend(FakePictures, FakeProposals):
     """Fulfils ``webapp.backend.Backend``. Tests set ``fail_next`` or ``next_text`` and look inside.
 
     ``seeded`` fills the graph with the examples; ``run_s`` is how long a run takes on ``clock``.
@@ -122,6 +123,14 @@ class FakeBackend(FakePictures):
         self._next_id += 1
         self.rows[row.id] = row
         return row
+
+    def add_triplets(self, drafts: Sequence[TripletDraft]) -> Sequence[Triplet]:
+        for draft in drafts:
+            self._check(draft)
+        edits = len(self.history)
+        stored = [self.add_triplet(draft) for draft in drafts]
+        del self.history[edits + 1 :]
+        return stored
 
     def edit_triplet(self, triplet: TripletId, draft: TripletDraft, version: int) -> Triplet:
         self._maybe_fail()

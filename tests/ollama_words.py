@@ -90,6 +90,8 @@ def structured_answer(
     count = int(number.group(1)) if number else 8
     chosen = random.Random(_digest(f"{asked}/{seed}"))
     value: dict[str, Any] = {}
+    if "triplets" in properties:
+        return json.dumps({"triplets": triplets_in(messages)})
     for name, kind in properties.items():
         if kind.get("type") != "array":
             value[name] = plain_answer(messages)
@@ -100,6 +102,20 @@ def structured_answer(
                 f"the {aspect} of {topic}" for aspect in chosen.sample(ASPECTS, min(count, 12))
             ]
     return json.dumps(value)
+
+
+def triplets_in(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """What stands in the text as “Heat the egg to get a fried egg.”; of a picture one triplet."""
+    asked = str(messages[-1].get("content", "")) if messages else ""
+    if messages and messages[-1].get("images"):
+        return [_triplet("egg", "heat", "fried egg", 0.8, shows="result")]
+    steps = re.findall(r"(\w+) the ([\w ]+?) to get (?:an? )?([\w ]+)", asked)
+    return [_triplet(thing, verb.lower(), made, 0.9) for verb, thing, made in steps]
+
+
+def _triplet(thing: str, verb: str, made: str, confidence: float, **more: str) -> dict[str, Any]:
+    parts = {"subject": thing, "relation": verb, "object": made, **more}
+    return {**parts, "confidence": confidence}
 
 
 def split_tokens(text: str) -> list[str]:

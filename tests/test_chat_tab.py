@@ -12,14 +12,13 @@ import pytest
 from PIL import Image
 
 from model.config import SampleConfig
-from model.errors import ConfigError, EngineBusy, InputError
+from model.errors import ConfigError, EngineBusy, GraphError, InputError
 from model.records import AnswerStats, Chat, ChatId, Event, Fact, StudentStatus, TripletId, Turn
 from tests.fakes import FakeBackend
 from webapp.chat_format import (
     Draft,
     example_questions,
     examples_html,
-    facts_html,
     fold,
     messages,
     paced,
@@ -28,6 +27,7 @@ from webapp.chat_format import (
 )
 from webapp.chat_stream import Frame
 from webapp.config_form import config_from
+from webapp.fact_list import facts_html
 from webapp.open_answers import OpenAnswers
 from webapp.tabs import chat
 from webapp.tabs.chat import KNOBS, MORE_KNOBS
@@ -166,7 +166,7 @@ def test_facts_come_heaviest_first() -> None:
     heavy = Fact(TripletId(2), "egg", "heat", "fried egg", 0.71)
     markup = facts_html((light, heavy))
     assert markup.index("fried egg") < markup.index("chick")
-    assert ">.71<" in markup
+    assert "hop 1</span> .71<" in markup
 
 
 def test_a_missing_picture_is_told_in_its_place(backend: FakeBackend) -> None:
@@ -411,6 +411,56 @@ def test_clicking_an_earlier_answer_shows_its_facts(backend: FakeBackend) -> Non
     fact = Fact(TripletId(1), "egg", "heat", "fried egg", 0.71)
     turns = (Turn("user", "?"), Turn("assistant", "!", facts=(fact,)), Turn("user", "??"))
     assert "fried egg" in chat.on_select(backend, event(index=1), Chat(ChatId("c"), turns))
+
+
+# ── the way to an answer ────────────────────────────────────────────────────────────────────────
+
+
+def test_an_answer_ends_with_its_facts_and_a_way_to_remember_it(
+    backend: FakeBackend, answers: OpenAnswers
+) -> None:
+    state = frames(send(backend, answers, "What happens if I heat an egg?"))[-1]["chat"]
+    last = frames(send(backend, answers, "And now?", state))[-1]
+    shown = words(last["log"])
+    assert 'data-remember="1"' in shown
+    assert 'data-remember="3"' in shown
+    assert 'data-answer="1">' in shown, "folded, as it is not the newest"
+    assert "Used 1 fact<" in shown
+    assert 'data-shown="3"' not in last["why"]
+
+
+def test_only_the_newest_answer_has_its_facts_unfolded(backend: FakeBackend) -> None:
+    known = Fact(TripletId(1), "egg", "heat", "fried egg", 0.71)
+    said = Turn("assistant", "A fried egg.", facts=(known,), stats=STATS)
+    old, _, new = messages((said, Turn("user", "?"), said), backend.thumbnail)
+    assert 'data-answer="0">' in old.blocks[-1].html  # type: ignore[union-attr]
+    assert 'data-answer="2" open>' in new.blocks[-1].html  # type: ignore[union-attr]
+
+
+def test_why_is_about_the_answer_that_is_coming(backend: FakeBackend, answers: OpenAnswers) -> None:
+    shown = frames(send(backend, answers, "What happens if I heat an egg?"))
+    assert all('data-shown="1"' in f["why"] for f in shown[1:] if f["why"] != gr.skip())
+    first, *rest = (f["why"] for f in shown[1:-1])
+    assert "data-ask" in first
+    assert all(why == gr.skip() for why in rest), "the way is drawn once, not with every word"
+
+
+def test_a_thing_of_the_way_is_asked_about_with_its_picture(
+    backend: FakeBackend, answers: OpenAnswers
+) -> None:
+    asked = chat.on_ask(backend, event(label="Egg"), None, "", *SETTINGS, answers=answers)
+    assert frames(asked)[-1]["chat"].turns[0].text == "What is this?"
+    assert len(backend.asked[0][0][-1].pictures) == 1
+
+
+@pytest.mark.parametrize("label", ["no such thing", "", None, 7, HOSTILE])
+def test_a_thing_that_is_not_in_the_graph_is_not_asked_about(
+    backend: FakeBackend, answers: OpenAnswers, label: Any
+) -> None:
+    asked = chat.on_ask(backend, event(label=label), None, "", *SETTINGS, answers=answers)
+    with pytest.raises(GraphError, match="no longer in the graph"):
+        frames(asked)
+    assert backend.asked == []
 
 
 # ── the rest ────────────────────────────────────────────────────────────────────────────────────

@@ -31,7 +31,13 @@ from webapp.tabs.graph import (
     show,
     show_row,
 )
-from webapp.ui import build_app, compare_with_before, launch_options
+from webapp.ui import (
+    build_app,
+    compare_with_before,
+    launch_options,
+    light_triplet,
+    see_fact,
+)
 
 HOSTILE = '"><img src=x onerror=alert(1)>${alert(2)}{{x}}`'
 
@@ -318,3 +324,13 @@ def test_the_page_is_launched_closed_and_from_this_host_alone() -> None:
     assert "http" not in " ".join(options["theme"]._stylesheets)
     assert "http://" not in options["head"]
     assert "https://" not in options["head"]
+
+
+def test_a_fact_of_an_answer_lights_its_edge_and_leads_to_it(backend: FakeBackend) -> None:
+    row = backend.triplets("fried egg").items[0]
+    assert light_triplet(backend, click(triplet=row.id)) == [row.id]
+    assert see_fact(backend, click(triplet=row.id))[1:] == ("egg", [row.id])
+    with pytest.raises(GraphError):
+        see_fact(backend, click(triplet=999))
+    with pytest.raises(GraphError):
+        light_triplet(backend, click(triplet="<b>"))

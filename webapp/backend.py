@@ -36,9 +36,10 @@ from model.records import (
 )
 from webapp.export_backend import ExportBackend
 from webapp.graph_backend import GraphBackend
+from webapp.proposal_backend import ProposalBackend
 
 
-class Backend(GraphBackend, Protocol):
+class Backend(GraphBackend, ProposalBackend, Protocol):
     """One visitor's workspace, as the page sees it."""
 
     # pictures

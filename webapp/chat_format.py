@@ -12,6 +12,7 @@ from html import escape
 
 from model.errors import InputError
 from model.records import AnswerStats, Event, ExampleTriplet, Fact, PictureId, Role, Turn
+from webapp.fact_list import used_html
 from webapp.formatting import question_about
 
 YIELD_EVERY_S = 0.09
@@ -121,11 +122,14 @@ class Message:
     blocks: tuple[str | Markup, ...]
 
 
-def messages(turns: Sequence[Turn], thumbnail: Thumbnail) -> list[Message]:
-    """The conversation as it is shown: message *n* is turn *n*."""
+def messages(turns: Sequence[Turn], thumbnail: Thumbnail, first: int = 0) -> list[Message]:
+    """The conversation as it is shown: message *n* is turn *n*, counted from ``first``."""
+    last = first + len(turns) - 1
     return [
-        _question(turn, number, thumbnail) if turn.role == "user" else _answer(turn)
-        for number, turn in enumerate(turns)
+        _question(turn, number, thumbnail)
+        if turn.role == "user"
+        else _answer(turn, number, newest=number == last)
+        for number, turn in enumerate(turns, start=first)
     ]
 
 
@@ -139,13 +143,24 @@ def _question(turn: Turn, number: int, thumbnail: Thumbnail) -> Message:
     return Message("user", (Markup(f'{pictures}<div class="itr-question">{text}{edit}</div>'),))
 
 
-def _answer(turn: Turn) -> Message:
+def _answer(turn: Turn, number: int, *, newest: bool) -> Message:
     blocks: list[str | Markup] = [thought_block(turn.thought)] if turn.thought else []
     if turn.text:
         blocks.append(turn.text)
     if turn.stats is not None:
         blocks.append(plain(stats_line(turn.stats)))
+        blocks.append(_after(turn, number, newest))
     return Message("assistant", tuple(blocks) or ("",))
+
+
+def _after(turn: Turn, number: int, newest: bool) -> Markup:
+    """What can be done with a finished answer: see the facts that it used, remember it."""
+    remember = (
+        f'<button type="button" class="itr-remember-this" data-remember="{number}">'
+        "Remember this</button>"
+    )
+    used = used_html(turn.facts, number, unfolded=newest)
+    return Markup(f'<div class="itr-after">{used}{remember}</div>')
 
 
 def thought_block(thought: str) -> Markup:
@@ -186,32 +201,6 @@ def note(text: str, kind: str = "muted") -> Message:
 def role_mark(role: Role) -> str:
     """A role's shape and name in its colour."""
     return f'<span class="itr-role-{role}">{ROLE_MARKS[role]} {role}</span>'
-
-
-def facts_html(facts: Sequence[Fact]) -> str:
-    """The facts that an answer leaned on, heaviest first; says so if there are none."""
-    if not facts:
-        return (
-            '<p class="itr-muted">Facts from the graph that an answer uses appear here, '
-            "heaviest first.</p>"
-        )
-    rows = "".join(
-        f'<li class="itr-fact" data-triplet="{int(fact.triplet)}">'
-        f'<span class="itr-fact-words">'
-        f'<span class="itr-role-what">{escape(fact.subject)}</span> '
-        f'<span class="itr-role-action">—{escape(fact.relation)}→</span> '
-        f'<span class="itr-role-result">{escape(fact.object)}</span></span>'
-        f'<span class="itr-num">{weight(fact.weight)}</span>'
-        f'<progress class="itr-meter" max="1" value="{fact.weight:.3f}" '
-        f'aria-label="weight"></progress></li>'
-        for fact in sorted(facts, key=lambda fact: -fact.weight)
-    )
-    return f'<ol class="itr-facts">{rows}</ol>'
-
-
-def weight(value: float) -> str:
-    """A weight between 0 and 1 in two digits, without the zero: ``.71``."""
-    return f"{value:.2f}".removeprefix("0")
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,12 @@ from webapp.chat_format import (
     Message,
     example_questions,
     examples_html,
-    facts_html,
     fold,
     messages,
     note,
     paced,
 )
+from webapp.fact_list import why_html
 from webapp.open_answers import OpenAnswers
 
 LOADING_POLL_S = 0.25
@@ -69,15 +69,17 @@ def stream(
     asked = messages(chat.turns, backend.thumbnail)
     draft = Draft()
     with answers.work() as token:
-        yield _first_frame(asked, chat, token, sent)
+        yield _first_frame(backend, asked, chat, token, sent)
         try:
             backend.save_chat(chat.id, chat.turns)
             for words in _until_ready(backend, lambda: answers.is_stopped(token)):
                 yield Frame(log=log_value([*asked, note(words)])).outputs()
             answer = backend.answer(chat.turns, settings)
             answers.attach(token, answer)
+            shown: Draft = draft
             for draft in paced(fold(answer.events())):
-                yield _draft_frame(asked, draft)
+                yield _draft_frame(backend, asked, draft, draft.facts != shown.facts)
+                shown = draft
         except ReasonerError as exc:
             draft = replace(draft, error=str(exc))
         finally:
@@ -87,7 +89,9 @@ def stream(
         yield _last_frame(backend, chat, draft)
 
 
-def _first_frame(asked: list[Message], chat: Chat, token: str, sent: bool) -> tuple[Any, ...]:
+def _first_frame(
+    backend: Backend, asked: list[Message], chat: Chat, token: str, sent: bool
+) -> tuple[Any, ...]:
     busy: dict[str, Any] = {"submit_btn": False, "stop_btn": True}
     if sent:
         busy["value"] = {"text": "", "files": []}
@@ -97,17 +101,20 @@ def _first_frame(asked: list[Message], chat: Chat, token: str, sent: bool) -> tu
         token=token,
         composer=gr.update(**busy),
         roles=() if sent else None,
-        why=facts_html(()),
+        why=why_html(backend, ()),
         examples=gr.update(visible=False),
         editing=NOT_EDITING,
         banner=gr.update(visible=False),
     ).outputs()
 
 
-def _draft_frame(asked: list[Message], draft: Draft) -> tuple[Any, ...]:
+def _draft_frame(
+    backend: Backend, asked: list[Message], draft: Draft, more_facts: bool
+) -> tuple[Any, ...]:
     begun = draft.text or draft.thought
-    said = messages((draft.turn(),), _no_picture) if begun else [note("thinking…")]
-    return Frame(log=log_value([*asked, *said]), why=facts_html(draft.facts)).outputs()
+    said = messages((draft.turn(),), _no_picture, len(asked)) if begun else [note("thinking…")]
+    why = why_html(backend, draft.facts, len(asked)) if more_facts else None
+    return Frame(log=log_value([*asked, *said]), why=why).outputs()
 
 
 def _last_frame(backend: Backend, chat: Chat, draft: Draft) -> tuple[Any, ...]:
@@ -122,7 +129,7 @@ def _last_frame(backend: Backend, chat: Chat, draft: Draft) -> tuple[Any, ...]:
         log=log_value(shown),
         chat=chat,
         composer=gr.update(submit_btn=True, stop_btn=False),
-        why=facts_html(draft.facts),
+        why=why_html(backend, draft.facts, len(chat.turns) - 1),
     ).outputs()
 
 
@@ -139,7 +146,7 @@ def whole(backend: Backend, chat: Chat) -> tuple[Any, ...]:
         chat=chat,
         token="",
         composer=gr.update(submit_btn=True, stop_btn=False),
-        why=facts_html(last_facts(chat.turns)),
+        why=why_html(backend, last_facts(chat.turns), len(chat.turns) - 1),
         examples=gr.update(value=first, visible=not chat.turns),
         editing=NOT_EDITING,
         banner=gr.update(visible=False),

@@ -7,8 +7,15 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
-from model.records import Answer
+
+class Stoppable(Protocol):
+    """An answer or a reading under way."""
+
+    def cancel(self) -> None:
+        """Stop within a moment."""
+        ...
 
 
 class OpenAnswers:
@@ -20,7 +27,7 @@ class OpenAnswers:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._open: dict[str, list[Answer]] = {}
+        self._open: dict[str, list[Stoppable]] = {}
         self._stopped: set[str] = set()
 
     @contextmanager
@@ -38,7 +45,7 @@ class OpenAnswers:
                 self._stopped.discard(token)
                 self._changed.notify_all()
 
-    def attach(self, token: str, answer: Answer) -> None:
+    def attach(self, token: str, answer: Stoppable) -> None:
         """Let ``answer`` belong to the token; it is cancelled at once if that was stopped."""
         with self._changed:
             late = token not in self._open or token in self._stopped

@@ -42,6 +42,7 @@ def build_app(door: Door, *, multi_user: bool = False) -> Any:
         tabs = _draw_tabs(door, multi_user)
         _link_graph(door, tabs)
         _link_chat(door, tabs)
+        _link_answers(door, tabs)
         _link_students(door, tabs, header)
         header.reload.pull(app.load)
         header.teacher.pull(app.load)
@@ -78,10 +79,10 @@ def _draw_tabs(door: Door, multi_user: bool) -> _Tabs:
 
 
 def _build_tab(name: str, door: Door, multi_user: bool) -> Any:
-    if name == "distill":
-        return distill.build(door, multi_user=multi_user)
+    if name in ("triplets", "distill"):
+        tab = triplets if name == "triplets" else distill
+        return tab.build(door, multi_user=multi_user)
     builders = {
-        "triplets": triplets.build,
         "graph": graph.build,
         "chat": chat.build,
         "compare": compare.build,
@@ -123,6 +124,18 @@ def _link_chat(door: Door, tabs: _Tabs) -> None:
     )
 
 
+def _link_answers(door: Door, tabs: _Tabs) -> None:
+    """The facts of an answer → their edges in the graph; what is remembered → everywhere."""
+    seen = [tabs.strip, tabs.graph.search, tabs.graph.lit]
+    remember = tabs.chat.remember
+    light = bind(door, light_triplet, event=True, polled=True)
+    tabs.chat.why.light(light, None, [tabs.graph.lit], **QUIET)
+    tabs.chat.why.see(bind(door, see_fact, event=True), None, seen, **QUIET)
+    remember.see.click(see_label, [remember.last_saved], seen, queue=False, **QUIET)
+    tabs.graph.reload.pull(remember.changed.change)
+    tabs.triplets.saved.reload.pull(remember.changed.change)
+
+
 def _link_students(door: Door, tabs: _Tabs, header: Header) -> None:
     """A run → its student in chat, or beside the one before."""
     tabs.distill.chat_with.click(
@@ -160,6 +173,25 @@ def see_triplet(backend: Backend, event: gr.EventData) -> tuple[Any, ...]:
     Outputs: tabs, search, lit
     """
     triplet = backend.triplet(TripletId(event_number(event, "id")))
+    return gr.Tabs(selected="graph"), triplet.subject, [triplet.id]
+
+
+def light_triplet(backend: Backend, event: gr.EventData) -> list[int]:
+    """Light the edge of the fact that is pointed at in the chat.
+
+    Inputs: why.light (triplet)
+    Outputs: lit
+    """
+    return [event_number(event, "triplet")]
+
+
+def see_fact(backend: Backend, event: gr.EventData) -> tuple[Any, ...]:
+    """Open the graph around a fact that an answer used, with its arrow lit.
+
+    Inputs: why.see (triplet)
+    Outputs: tabs, search, lit
+    """
+    triplet = backend.triplet(TripletId(event_number(event, "triplet")))
     return gr.Tabs(selected="graph"), triplet.subject, [triplet.id]
 
 

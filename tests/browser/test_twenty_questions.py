@@ -45,6 +45,14 @@ def _action(label: str) -> Image.Image:
     return draw(label, _RNG, PX, action=True)
 
 
+SAID = """() => {
+    const log = document.querySelector('#chat-log').cloneNode(true);
+    log.querySelectorAll('.itr-after').forEach(facts => facts.remove());
+    return log.innerText;
+}"""
+"""The conversation without the facts that stand under the answers."""
+
+
 @dataclass(frozen=True)
 class Asked:
     """A question, the pictures with it, and what a right answer says."""
@@ -109,7 +117,7 @@ def _ask(page: Page, asked: Asked, folder: Path) -> str:
     before = page.locator("#chat-log").inner_text() if page.locator("#chat-log").count() else ""
     box.press("Enter")
     page.wait_for_function(ANSWERED, arg=len(before.split("tok/s")))
-    return page.locator("#chat-log").inner_text().split(asked.question)[-1]
+    return str(page.evaluate(SAID)).split(asked.question)[-1]
 
 
 def test_the_shipped_student_answers_what_a_new_user_asks(

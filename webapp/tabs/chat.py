@@ -14,47 +14,34 @@ from model.config import SampleConfig
 from model.errors import InputError, ReasonerError
 from model.records import Chat, Role, Turn
 from webapp.backend import Backend, Door
-from webapp.chat_format import ExampleQuestion, example_questions, facts_html, messages, note
+from webapp.chat_format import ExampleQuestion, example_questions, messages, note
 from webapp.chat_stream import NOT_EDITING, Frame, last_facts, stream, visible, whole
 from webapp.config_form import config_from, draw_knobs, picked
+from webapp.fact_list import facts_html, why_html
+from webapp.node_panel import node_question
 from webapp.open_answers import OpenAnswers
+from webapp.remember_form import RememberForm, draw_remember, wire_remember
+from webapp.theme import ASSETS
 from webapp.widgets import QUIET, bind, served
 
 KNOBS = ("temperature", "max_tokens", "seed", "use_graph", "think")
 MORE_KNOBS = ("top_k", "top_p", "min_p", "repetition_penalty")
 
-_ON_LOAD = """
-element.addEventListener('click', event => {
-    const button = event.target.closest('[data-example]');
-    if (button) trigger('click', {example: Number(button.dataset.example)});
-});
-document.addEventListener('click', event => {
-    const button = event.target.closest('#chat-log [data-edit]');
-    if (button) trigger('edit', {index: Number(button.dataset.edit)});
-});
-const name = () => {
-    const box = document.querySelector('#chat-input textarea');
-    if (box) box.setAttribute('aria-label', 'Message to the student');
-    return Boolean(box);
-};
-if (!name()) { const wait = setInterval(() => name() && clearInterval(wait), 200); }
-document.addEventListener('keydown', event => {
-    if (event.key !== 'Escape') return;
-    const stop = document.querySelector('#chat-input .stop-button');
-    if (stop && stop.offsetParent) stop.click();
-});
-"""
-
 
 @dataclass(frozen=True)
 class ChatTab:
-    """What other tabs may reach: the composer with its roles, and the conversation."""
+    """What other tabs may reach: the composer with its roles, the conversation, and its facts.
+
+    ``why`` has the events ``light`` and ``see`` (triplet) for the graph.
+    """
 
     composer: gr.MultimodalTextbox
     pending_roles: gr.State
     log: gr.Chatbot
     chat: gr.State
     new_chat: gr.Button
+    why: gr.HTML
+    remember: RememberForm
 
 
 def build(door: Door) -> ChatTab:
@@ -64,14 +51,15 @@ def build(door: Door) -> ChatTab:
     editing = gr.State(NOT_EDITING)
     with gr.Row(elem_classes="itr-chat", equal_height=False):
         with gr.Column(scale=3, min_width=320, elem_classes="itr-chat-main"):
-            examples = gr.HTML(elem_id="chat-examples", js_on_load=_ON_LOAD)
+            examples = gr.HTML(elem_id="chat-examples", js_on_load=None)
             log = _draw_log()
             banner, cancel = _draw_banner()
             composer = _draw_composer()
         with gr.Column(scale=1, min_width=260, elem_classes="itr-chat-side"):
             new_chat = gr.Button("New chat", elem_id="chat-new", size="sm")
+            remember = draw_remember()
             gr.HTML("<h2>Why</h2>")
-            why = gr.HTML(facts_html(()), elem_id="chat-why")
+            why = gr.HTML(facts_html(()), elem_id="chat-why", js_on_load=_script())
             settings = _draw_settings()
     frame = [log, chat, token, composer, roles, why, examples, editing, banner]
     streamed: dict[str, Any] = {
@@ -91,18 +79,27 @@ def build(door: Door) -> ChatTab:
     state = [chat, token, *settings]
     log.retry(bind(door, partial(on_retry, answers=answers)), state, **private)
     edit = bind(door, partial(on_edit, answers=answers), event=True)
-    examples.edit(edit, [chat, token], frame, **QUIET)
+    why.edit(edit, [chat, token], frame, **QUIET)
     cancel.click(bind(door, on_cancel_edit), None, frame, **QUIET)
     asked = bind(door, partial(on_example, answers=answers), event=True)
-    examples.click(asked, state, **private)
-    log.select(bind(door, on_select, event=True), [chat], [why], **QUIET)
+    why.example(asked, state, **private)
+    about = bind(door, partial(on_ask, answers=answers), event=True)
+    why.ask(about, state, **private)
+    chosen = bind(door, on_select, event=True)
+    for trigger in (log.select, why.show):
+        trigger(chosen, [chat], [why], **QUIET)
+    wire_remember(door, remember, why.remember, chat)
     composer.stop(
         bind(door, partial(on_stop, answers=answers)), [token], None, queue=False, **QUIET
     )
     fresh = bind(door, partial(on_new, answers=answers))
     gr.on([new_chat.click, log.clear], fresh, [token], frame, **QUIET)
     gr.on(None, bind(door, on_load), None, frame, **QUIET)
-    return ChatTab(composer, roles, log, chat, new_chat)
+    return ChatTab(composer, roles, log, chat, new_chat, why, remember)
+
+
+def _script() -> str:
+    return (ASSETS / "chat.js").read_text(encoding="utf-8")
 
 
 def _draw_log() -> gr.Chatbot:
@@ -259,6 +256,26 @@ def on_example(
     yield from stream(backend, answers, asked, _settings(settings))
 
 
+def on_ask(
+    backend: Backend,
+    click: gr.EventData,
+    chat: Chat | None,
+    token: str,
+    *settings: Any,
+    answers: OpenAnswers,
+) -> Iterator[tuple[Any, ...]]:
+    """Ask about a thing on the way to an answer.
+
+    Inputs: the thing's label (event), chat, token, the settings' knobs
+    Outputs: the frame
+    """
+    _refuse_second(answers, token)
+    question, picture = node_question(backend, str(picked(click, "label", "")))
+    chat = chat or backend.latest_chat()
+    turn = Turn("user", question, (picture,) if picture else ())
+    yield from stream(backend, answers, Chat(chat.id, (*chat.turns, turn)), _settings(settings))
+
+
 def on_stop(backend: Backend, token: str, *, answers: OpenAnswers) -> None:
     """Stop the answer under way within one step.
 
@@ -294,8 +311,8 @@ def on_select(backend: Backend, event: gr.EventData, chat: Chat | None) -> str:
     """
     turns, index = chat.turns if chat else (), picked(event, "index")
     if isinstance(index, int) and 0 <= index < len(turns) and turns[index].role == "assistant":
-        return facts_html(turns[index].facts)
-    return facts_html(last_facts(turns))
+        return why_html(backend, turns[index].facts, index)
+    return why_html(backend, last_facts(turns), len(turns) - 1)
 
 
 # ── inside ──────────────────────────────────────────────────────────────────────────────────────

@@ -15,6 +15,7 @@ from model.errors import GraphError, InputError, ReasonerError
 from model.records import ROLES, PictureId, Role, Triplet, TripletDraft, TripletId, Turn
 from webapp.backend import Backend, Door
 from webapp.formatting import error_html, note_html, question_about, triplet_words
+from webapp.proposal_panel import build_proposals
 from webapp.saved_triplets import SavedTriplets, build_saved, show_saved
 from webapp.slots import Slot, draw_slot, filled, picture_of
 from webapp.triplet_list import example_row, list_value, triplet_list
@@ -55,14 +56,18 @@ class _Form:
     prediction: Any
 
 
-def build(door: Door) -> TripletsTab:
-    """Draw the tab inside the current one, and wire it."""
+def build(door: Door, *, multi_user: bool = False) -> TripletsTab:
+    """Draw the tab inside the current one, and wire it.
+
+    ``multi_user``: teachers' addresses come from the operator, so there is no field for one.
+    """
     changed, editing, last_saved = gr.State(0), gr.State(None), gr.State("")
     with gr.Row(elem_classes="itr-columns", equal_height=False):
         with gr.Column(scale=7, min_width=320, elem_classes="itr-panel"):
             with gr.Row(elem_classes="itr-slots", equal_height=False):
                 slots = tuple(draw_slot(door, role) for role in ROLES)
             form = _draw_form()
+            build_proposals(door, changed, multi_user=multi_user)
             gr.HTML("<h2 class='itr-heading'>Examples</h2>")
             examples = triplet_list("Examples to try", "examples", "itr-examples")
         with gr.Column(scale=4, min_width=300, elem_classes="itr-panel"):
