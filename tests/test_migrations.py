@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,6 +85,38 @@ def test_old_workspace_keeps_its_triplets(tmp_path: Path, monkeypatch: pytest.Mo
     store = Store(path)
     assert [each.subject for each in store.triplets().items] == ["Egg"]
     assert store.runs() == ()
+    store.close()
+
+
+def test_edit_of_an_old_workspace_can_still_be_undone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.db"
+    old = sqlite3.connect(path, isolation_level=None)
+    with monkeypatch.context() as only_first:
+        only_first.setattr(migrations, "MIGRATIONS", MIGRATIONS[:4])
+        migrate(old)
+    old.execute("INSERT INTO nodes VALUES (1, 'Egg', 'egg', NULL, 1), (2, 'dish', 'dish', NULL, 1)")
+    old.execute(
+        "INSERT INTO triplets VALUES (1, 1, 'heat', 'heat', 2, NULL, NULL, NULL, '', '', 2, 0, 0)"
+    )
+    row = {
+        **{"id": 1, "subject": "Egg", "relation": "boil", "object": "dish", "source": "you"},
+        **{"subject_picture": None, "relation_picture": None, "object_picture": None},
+        **{"note": "", "version": 1, "created_at": 0.0},
+    }
+    after = {**row, "relation": "heat", "version": 2}
+    old.execute(
+        "INSERT INTO edits (words, before, after, at) VALUES ('changed it.', ?, ?, 0)",
+        (json.dumps([row]), json.dumps([after])),
+    )
+    old.close()
+    store = Store(path)
+    assert store.triplets("egg").items[0].relation == "heat"
+    assert store.undo() == "Undone: changed it."
+    assert [each.relation for each in store.triplets("egg").items] == ["boil"]
+    assert store.redo() == "Done again: changed it."
+    assert store.triplets("egg").items[0].relation == "heat"
     store.close()
 
 

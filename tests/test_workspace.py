@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,6 +20,7 @@ from model.serving.asking import in_one_turn
 from model.serving.students import SHIPPED_SETTING
 from model.workspace import Workspace
 from tests.small import make_student, picture
+from webapp.graph_backend import GraphBackend
 
 LIMIT_S = 60.0
 SHORT = SampleConfig(max_tokens=6)
@@ -274,3 +276,55 @@ def test_a_run_starts_from_the_student_that_the_app_was_started_with(wary: Works
     assert learner.card.name == "wary"
     with pytest.raises(BundleError, match="not the name of a student"):
         make_learner(DistillConfig(student="../shipped"), wary.folder, shipped)
+
+
+def test_the_workspace_offers_all_that_the_tabs_may_ask_of_the_graph() -> None:
+    asked = {name for name in vars(GraphBackend) if not name.startswith("_")}
+    for name in asked:
+        wanted = inspect.signature(getattr(GraphBackend, name)).parameters
+        given = inspect.signature(getattr(Workspace, name)).parameters
+        assert [(each.name, each.kind, each.default) for each in wanted.values()] == [
+            (each.name, each.kind, each.default) for each in given.values()
+        ], name
+
+
+def test_a_graph_is_imported_cleaned_up_and_carried_away(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    before = workspace.graph_statistics()
+    table = tmp_path / "kb.csv"
+    table.write_text("what,action,result\nglider,lands on,runway\nGliders,tow,runway\n,x,y\n")
+    assert (workspace.preview_import(table).good, workspace.graph_statistics()) == (2, before)
+    result = workspace.import_graph(table)
+    assert (result.added, result.left_out) == (2, 1)
+    (pair,) = (each for each in workspace.duplicates() if "lider" in each.first.label)
+    assert workspace.graph_statistics().duplicates == before.duplicates + 1
+    workspace.merge_nodes(pair.first.id, [pair.second.id])
+    after = workspace.graph_statistics()
+    assert (after.nodes, after.edges) == (before.nodes + 2, before.edges + 2)
+    path = workspace.export_graph("csv")
+    assert path.is_relative_to(workspace.folder)
+    assert "lands on" in path.read_text(encoding="utf-8-sig")
+    workspace.undo()
+    workspace.undo()
+    assert workspace.graph_statistics() == before
+
+
+def test_pictures_that_look_alike_propose_their_nodes(workspace: Workspace) -> None:
+    _ready(workspace)
+    one = picture("red")
+    other = one.copy()
+    other.putpixel((0, 0), (1, 2, 3))
+    for image, label in ((one, "crimson"), (other, "scarlet")):
+        workspace.add_triplet(TripletDraft(label, "is", "a colour", workspace.add_picture(image)))
+    workspace.duplicates()  # starts the comparison
+    workspace._twins.wait()
+    found = {
+        frozenset((each.first.label, each.second.label)): each for each in workspace.duplicates(999)
+    }
+    pair = found[frozenset(("crimson", "scarlet"))]
+    assert "look alike" in pair.why
+    workspace.refuse_duplicate(pair.first.id, pair.second.id)
+    assert (pair.first.id, pair.second.id) not in {
+        (each.first.id, each.second.id) for each in workspace.duplicates(999)
+    }

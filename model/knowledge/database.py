@@ -17,8 +17,11 @@ from model.knowledge.migrations import migrate
 
 Connection = sqlite3.Connection
 """What a transaction hands out."""
-BUSY_S = 10.0
-"""How long a writer waits for another one before the person is told."""
+BUSY_S = 60.0
+"""How long a writer waits for another one before the person is told.
+
+The longest transaction is the import of a million triplets; a run must not fail because of it.
+"""
 
 LOG_BYTES = 64_000_000
 """The log in front of the database is cut back to this size."""
