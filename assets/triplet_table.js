@@ -3,7 +3,7 @@
 const BODY = element.querySelector("tbody");
 const FIELDS = ["subject", "relation", "object"];
 const NAMES = {
-  subject: "What", relation: "Action", object: "Result", confidence: "Confidence", note: "Note",
+  subject: "What", relation: "Action", object: "Result", confidence: "Confidence in %", note: "Note",
 };
 const ROLE = { subject: "what", relation: "action", object: "result" };
 

@@ -108,11 +108,11 @@ def save_draft(
     """
     try:
         saved = backend.edit_triplet(triplet, draft, version)
-    except StaleEditError as exc:
+    except StaleEditError:
         newer = backend.triplet(triplet)
         conflict = StaleTriplet(triplet, newer.version, draft)
         # The page shows the older value: it is drawn anew although nothing was saved.
-        return error_html(str(exc)), changed + 1, *conflict_values(backend, conflict)
+        return "", changed + 1, *conflict_values(backend, conflict)
     except (InputError, GraphError) as exc:
         return error_html(str(exc)), changed, *[gr.skip()] * 3
     note = note_html(f"Saved {triplet_words(saved)}.")
@@ -128,9 +128,9 @@ def save_label(
     """
     try:
         words = backend.rename_node(node, label, seen)
-    except StaleEditError as exc:
+    except StaleEditError:
         conflict = StaleLabel(node, newer, label)
-        return error_html(str(exc)), changed + 1, *conflict_values(backend, conflict)
+        return "", changed + 1, *conflict_values(backend, conflict)
     except (InputError, GraphError) as exc:
         return error_html(str(exc)), changed, *[gr.skip()] * 3
     return note_html(words), changed + 1, *conflict_values(backend, None)

@@ -194,4 +194,4 @@ def _problems_html(problems: Sequence[RowProblem], total: int) -> str:
     )
     more = total - len(problems)
     rest = f"<li>and {more:,} more</li>" if more > 0 else ""
-    return f"<ul class='itr-problems'>{rows}{rest}</ul>"
+    return f"<p class='itr-problems'>What is wrong:</p><ul class='itr-problems'>{rows}{rest}</ul>"

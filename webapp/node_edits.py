@@ -54,9 +54,9 @@ def draw_form() -> NodeForm:
         label, rename = _line("Its label", "Rename", "node-label")
         with gr.Row(elem_classes="itr-form-line"):
             action = gr.Textbox(
-                label="New arrow: action", max_lines=1, elem_id="node-action", min_width=90
+                label="New action", max_lines=1, elem_id="node-action", min_width=90
             )
-            result, connect = _pair("leads to", "Add arrow", "node-result")
+            result, connect = _pair("Leads to", "Add arrow", "node-result")
         other, merge = _line("Is the same as", "Merge", "node-other", "label of the other node")
         moved = gr.CheckboxGroup(
             [], label="Facts that belong to another node", elem_id="node-moved"

@@ -87,11 +87,15 @@ def _head_html(
         source = backend.thumbnail(node.picture, FACE_PX)
         face = f"<img class='itr-face' src='{html.escape(source)}' alt=''>"
     sources = ", ".join(sorted({fact.source for fact in facts}))
-    more = f" The first {MOST_FACTS} are listed." if outward + inward > MOST_FACTS else ""
+    seen = outward + inward
+    more = f" The first {MOST_FACTS} are listed." if max(seen, node.degree) > MOST_FACTS else ""
+    counted = f"{outward} leading on, {inward} leading here"
+    if node.degree > seen:
+        # A hub has more neighbours than a view holds: what is counted there would be too few.
+        counted = f"{node.degree:,} facts"
     return (
         f"<div class='itr-node'>{face}<h3>{html.escape(node.label)}</h3>"
-        f"<p class='itr-muted'>{outward} leading on, {inward} leading here · "
-        f"from {html.escape(sources) or 'nowhere'}.{more}</p></div>"
+        f"<p class='itr-muted'>{counted} · from {html.escape(sources) or 'nowhere'}.{more}</p></div>"
     )
 
 
