@@ -82,7 +82,7 @@ class Asking:
         """``graph_is_filled`` returns once the examples are in the graph."""
         self._store, self._pictures, self._students = store, pictures, students
         self._graph_is_filled = graph_is_filled
-        self._known = KnownPictures(store, pictures)
+        self.known_pictures = KnownPictures(store, pictures)
 
     def describe(self, picture: PictureId) -> Description:
         """What the student sees in a picture, and how sure it is."""
@@ -133,7 +133,7 @@ class Asking:
         message = Message("user", turn.text, len(turn.pictures), turn.roles)
         images = [decode(self._pictures.path(picture)) for picture in turn.pictures]
         prompt = engine.student.prompt([message], images)
-        return self._known.nearest(engine, lambda student: student.imagine(prompt))
+        return self.known_pictures.nearest(engine, lambda student: student.imagine(prompt))
 
     def _strangers(self, engine: Engine, pictures: Sequence[PictureId]) -> list[int]:
         """Which of the pictures are like nothing the student has seen; those of the graph never."""

@@ -40,7 +40,7 @@ class KnownPictures:
             return None
         import torch
 
-        known_NE = torch.stack(self._embeddings(engine, nodes))
+        known_NE = torch.stack(self.embeddings(engine, nodes))
         imagined_E = engine.run(imagine).result()
         scores_N = known_NE @ imagined_E
         best = int(scores_N.argmax())
@@ -48,7 +48,8 @@ class KnownPictures:
         assert node.picture is not None
         return Expectation(node.label, node.picture, float(scores_N[best]))
 
-    def _embeddings(self, engine: Engine, nodes: Sequence[Node]) -> list[Tensor]:
+    def embeddings(self, engine: Engine, nodes: Sequence[Node]) -> list[Tensor]:
+        """The embedding of each node's picture, normalised; nodes without a picture have none."""
         keys = [(engine.weights_hash, node.picture) for node in nodes if node.picture]
         with self._lock:
             missing = list(dict.fromkeys(key for key in keys if key not in self._kept))
