@@ -95,7 +95,8 @@ def _head_html(
         counted = f"{node.degree:,} facts"
     return (
         f"<div class='itr-node'>{face}<h3>{html.escape(node.label)}</h3>"
-        f"<p class='itr-muted'>{counted} · from {html.escape(sources) or 'nowhere'}.{more}</p></div>"
+        f"<p class='itr-muted'>{counted} · from {html.escape(sources) or 'nowhere'}.{more}</p>"
+        "</div>"
     )
 
 
