@@ -1,11 +1,10 @@
 /* Draws the knowledge graph with vis-network: pictures as nodes, relations as labelled edges.
-   The layout is computed here, once, and kept: an update moves nothing that is already there.
-   Labels are drawn on a canvas as plain text. The parent is webapp/graph_view.py. */
+   Labels are drawn on a canvas as plain text. The parent is webapp/graph_view.py, which puts
+   graph_layout.js before this file and graph_tools.js after it: the three are one script. */
 const HOLDER = element.querySelector(".itr-canvas");
 const WORDS = element.querySelector(".itr-graph-words");
 const nodes = new vis.DataSet([]);
 const edges = new vis.DataSet([]);
-const places = new Map();
 
 function colour(name) {
   return getComputedStyle(document.body).getPropertyValue(name).trim();
@@ -25,74 +24,21 @@ function palette() {
   };
 }
 
-/* A spring layout, small and deterministic: 300 nodes settle in about a tenth of a second. */
-function settle(ids, links, fixed, rounds) {
-  const spread = 130;
-  const reach = 6 * spread * spread;
-  const shape = Math.sqrt((HOLDER.clientWidth || 800) / (HOLDER.clientHeight || 500));
-  const at = ids.map((id) => places.get(id));
-  const index = new Map(ids.map((id, place) => [id, place]));
-  const pairs = links
-    .filter((link) => index.has(link.from) && index.has(link.to))
-    .map((link) => [index.get(link.from), index.get(link.to)]);
-  for (let round = 0; round < rounds; round += 1) {
-    const heat = spread * 0.5 * (1 - round / rounds) + 1;
-    const push = at.map((point) => ({
-      x: (-point.x * 0.2) / shape,
-      y: -point.y * 0.2 * shape,
-    }));
-    for (let a = 0; a < at.length; a += 1) {
-      for (let b = a + 1; b < at.length; b += 1) {
-        const dx = at[a].x - at[b].x;
-        const dy = at[a].y - at[b].y;
-        const apart = dx * dx + dy * dy;
-        if (apart > reach) continue;
-        const force = (spread * spread) / (apart + 40);
-        push[a].x += dx * force * 0.6; push[a].y += dy * force * 0.6;
-        push[b].x -= dx * force * 0.6; push[b].y -= dy * force * 0.6;
-      }
-    }
-    pairs.forEach(([a, b]) => {
-      const dx = at[b].x - at[a].x;
-      const dy = at[b].y - at[a].y;
-      const pull = Math.min(1, (Math.hypot(dx, dy) / spread) * 0.16);
-      push[a].x += dx * pull; push[a].y += dy * pull;
-      push[b].x -= dx * pull; push[b].y -= dy * pull;
-    });
-    at.forEach((point, place) => {
-      if (fixed.has(ids[place])) return;
-      const length = Math.hypot(push[place].x, push[place].y) || 1;
-      const step = Math.min(length, heat) / length;
-      point.x += push[place].x * step;
-      point.y += push[place].y * step;
-    });
-  }
-}
-
-function lay(value) {
-  const ids = value.nodes.map((node) => node.id);
-  const known = new Set(ids.filter((id) => places.has(id)));
-  const fresh = ids.filter((id) => !known.has(id));
-  if (!fresh.length) return;
-  const neighbour = new Map();
-  value.edges.forEach((edge) => {
-    if (known.has(edge.from)) neighbour.set(edge.to, edge.from);
-    if (known.has(edge.to)) neighbour.set(edge.from, edge.to);
-  });
-  fresh.forEach((id, place) => {
-    const turn = place * 2.399963;
-    const near = places.get(neighbour.get(id)) || { x: 0, y: 0 };
-    const radius = known.size ? 110 : 42 * Math.sqrt(place + 1);
-    places.set(id, { x: near.x + radius * Math.cos(turn), y: near.y + radius * Math.sin(turn) });
-  });
-  const fixed = known.size * 2 > ids.length ? known : new Set();
-  settle(ids, value.edges, fixed, ids.length > 400 ? 70 : 220);
-}
-
 /* A round node is never a result alone, a square one always is: told apart without colour. */
 function nodeShape(node) {
   if (node.side === "result") return node.picture ? "image" : "square";
   return node.picture ? "circularImage" : "dot";
+}
+
+/* The whole words of what is cut off in the drawing; as text, so that no label becomes markup. */
+function hint(...lines) {
+  const box = document.createElement("div");
+  lines.forEach((line) => {
+    const row = document.createElement("div");
+    row.textContent = line;
+    box.append(row);
+  });
+  return box;
 }
 
 function nodeStyle(node, focus, shades) {
@@ -101,6 +47,7 @@ function nodeStyle(node, focus, shades) {
   return {
     id: node.id,
     label: node.label.length > 26 ? `${node.label.slice(0, 25)}…` : node.label,
+    title: hint(node.label, node.degree === 1 ? "1 fact" : `${node.degree} facts`),
     shape: nodeShape(node),
     shapeProperties: { useBorderWithImage: true },
     image: node.picture || undefined,
@@ -124,6 +71,7 @@ function edgeStyle(edge, lit, shades) {
     from: edge.from,
     to: edge.to,
     label: edge.label.length > 22 ? `${edge.label.slice(0, 21)}…` : edge.label,
+    title: hint(edge.label),
     width: bright ? 4 : 2,
     arrows: { to: { enabled: true, scaleFactor: 0.8 } },
     color: { color: bright ? shades.accent : shades.line, highlight: shades.accent },
@@ -140,15 +88,28 @@ const network = new vis.Network(
   {
     physics: { enabled: false, barnesHut: { springLength: 120, avoidOverlap: 0.4 } },
     layout: { improvedLayout: false },
+    manipulation: {
+      enabled: false,
+      addEdge: (arrow, done) => {
+        connected(arrow);
+        done(null);
+      },
+    },
     interaction: {
       hover: false,
-      tooltipDelay: 600000,
-      keyboard: { enabled: true, bindToWindow: false, speed: { x: 8, y: 8, zoom: 0.03 } },
+      tooltipDelay: 350,
+      // Without autoFocus: it would scroll the page under the pointer just before a click.
+      keyboard: {
+        enabled: true, bindToWindow: false, autoFocus: false, speed: { x: 8, y: 8, zoom: 0.03 },
+      },
       hideEdgesOnDrag: false,
       zoomSpeed: 0.6,
     },
   },
 );
+
+/* Where a node lies on the screen can be asked from outside, by a test in a browser. */
+HOLDER.network = network;
 
 let told = "";
 function draw() {
@@ -180,20 +141,6 @@ function fit() {
   network.fit({ animation: calm() ? false : { duration: 250 }, maxZoomLevel: 1.3 });
 }
 
-const freeze = element.querySelector(".itr-freeze");
-freeze.addEventListener("click", () => {
-  const frozen = freeze.getAttribute("aria-pressed") !== "true";
-  freeze.setAttribute("aria-pressed", String(frozen));
-  network.setOptions({ physics: { enabled: !frozen } });
-});
-element.querySelector(".itr-fit").addEventListener("click", fit);
-element.querySelector(".itr-closer").addEventListener("click", () => zoom(1.3));
-element.querySelector(".itr-farther").addEventListener("click", () => zoom(1 / 1.3));
-
-function zoom(factor) {
-  network.moveTo({ scale: network.getScale() * factor });
-}
-
 function keepPlaces() {
   Object.entries(network.getPositions()).forEach(([id, point]) => places.set(Number(id), point));
 }
@@ -201,13 +148,10 @@ function keepPlaces() {
 network.on("dragEnd", keepPlaces);
 network.on("stabilized", keepPlaces);
 network.on("click", (press) => {
+  if (connecting()) return;
   if (press.nodes.length) trigger("pick", { node: press.nodes[0] });
   else if (press.edges.length) trigger("pick", { edge: press.edges[0] });
 });
-
-/* Gradio gives the button inside the search field no name. */
-const search = document.querySelector("#graph-search .submit-button");
-if (search) search.setAttribute("aria-label", "Search the graph");
 
 draw();
 watch("value", draw);

@@ -2,7 +2,9 @@
    Words of a person go through textContent and value only. The parent is webapp/triplet_list.py. */
 const BODY = element.querySelector("tbody");
 const FIELDS = ["subject", "relation", "object"];
-const NAMES = { subject: "What", relation: "Action", object: "Result" };
+const NAMES = {
+  subject: "What", relation: "Action", object: "Result", confidence: "Confidence in %", note: "Note",
+};
 const ROLE = { subject: "what", relation: "action", object: "result" };
 
 function make(tag, className, text) {
@@ -20,6 +22,14 @@ function button(text, label, onPress, className) {
   return node;
 }
 
+function input(name, label, value, about) {
+  const field = make("input", `itr-input ${about || ""}`);
+  field.value = value;
+  field.setAttribute("aria-label", label);
+  field.placeholder = name;
+  return field;
+}
+
 function cell(name, content) {
   const node = make("td");
   node.dataset.label = NAMES[name] || "";
@@ -29,23 +39,23 @@ function cell(name, content) {
 
 function fieldRow(values, saveText, onSave, onLeave) {
   const row = make("tr", "itr-edit-row");
-  const inputs = {};
+  const fields = {};
   FIELDS.forEach((name) => {
-    const input = make("input", "itr-input");
-    input.value = values[name] || "";
-    input.maxLength = 120;
-    input.placeholder = NAMES[name].toLowerCase();
-    input.setAttribute("aria-label", `${NAMES[name]} of the triplet`);
-    inputs[name] = input;
-    row.append(cell(name, input));
+    fields[name] = input(NAMES[name].toLowerCase(), `${NAMES[name]} of the triplet`, values[name] || "");
+    fields[name].maxLength = 120;
+    row.append(cell(name, fields[name]));
   });
+  const sure = values.confidence === undefined ? 100 : values.confidence;
+  fields.confidence = input("%", "Confidence in per cent", sure, "itr-input-number");
+  fields.confidence.inputMode = "numeric";
+  fields.note = input("note", "Note about the triplet", values.about || "");
+  row.append(cell("confidence", fields.confidence), cell("note", fields.note));
   const collect = () =>
-    onSave(Object.fromEntries(FIELDS.map((name) => [name, inputs[name].value])));
+    onSave(Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, field.value])));
   row.addEventListener("keydown", (press) => {
     if (press.key === "Enter" && press.target.tagName === "INPUT") collect();
     if (press.key === "Escape" && onLeave) onLeave();
   });
-  row.append(make("td", "itr-source"));
   const acts = make("td", "itr-acts");
   acts.append(button(saveText, `${saveText} the triplet`, collect, "itr-act-save"));
   if (onLeave) acts.append(button("Cancel", "Leave the triplet as it was", onLeave));
@@ -57,8 +67,14 @@ function same(row, words) {
   return Boolean(words) && FIELDS.every((name) => row[name] === words[name].trim());
 }
 
+/* An edit is over when its words arrived, or when somebody else's were there before: then the page
+   shows both above, and the row shows what is in the graph. */
+function over(row, open) {
+  return Boolean(open.sent) && (same(row, open.sent) || row.version !== open.version);
+}
+
 function editable(row) {
-  const open = { element: null, sent: null };
+  const open = { element: null, sent: null, version: row.version };
   const fields = fieldRow(
     row,
     "Save",
@@ -93,7 +109,11 @@ function reading(row) {
     box.append(make("span", "itr-cell-text", row[name]));
     line.append(cell(name, box));
   });
-  line.append(make("td", "itr-source itr-muted", row.source));
+  line.append(make("td", "itr-sure itr-num", `${row.confidence} %`));
+  const told = make("td", "itr-source itr-muted");
+  if (row.about) told.append(make("span", "itr-about", row.about), make("br"));
+  told.append(make("span", "", row.source));
+  line.append(told);
   const whole = `${row.subject} → ${row.relation} → ${row.object}`;
   const acts = make("td", "itr-acts");
   acts.append(
@@ -125,7 +145,7 @@ add.classList.add("itr-add-row");
 
 function shown(row) {
   const open = editing.get(row.id);
-  if (open && !same(row, open.sent)) return open.element;
+  if (open && !over(row, open)) return open.element;
   editing.delete(row.id);
   return reading(row);
 }
@@ -134,7 +154,8 @@ function draw() {
   const rows = (props.value || { rows: [] }).rows;
   if (rows.some((row) => same(row, added))) {
     added = null;
-    add.querySelectorAll("input").forEach((input) => { input.value = ""; });
+    add.querySelectorAll("input").forEach((field) => { field.value = ""; });
+    add.querySelector(".itr-input-number").value = 100;
   }
   const at = document.activeElement;
   const caret = at && BODY.contains(at) && at.tagName === "INPUT" ? at.selectionStart : null;

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from model.config import SHIPPED_STUDENT, DistillConfig, SampleConfig
-from model.errors import BundleNotFound, GraphError, InputError, StaleEditError
+from model.errors import BundleNotFound, InputError
 from model.records import (
     Answer,
     AnswerStats,
@@ -18,14 +18,11 @@ from model.records import (
     Chat,
     ChatId,
     Description,
-    Edge,
     Evaluation,
     Event,
     Expectation,
     Fact,
-    GraphView,
     Metric,
-    Node,
     PictureId,
     RunId,
     RunInfo,
@@ -35,14 +32,10 @@ from model.records import (
     StudentStatus,
     TeacherModel,
     TeacherStatus,
-    Triplet,
-    TripletDraft,
-    TripletId,
-    TripletPage,
     Turn,
 )
 from tests.fake_exports import FakeExports
-from tests.fake_pictures import FakePictures
+from tests.fake_graph import FakeGraph
 from tests.fake_proposals import FakeProposals
 from tests.fake_runs import FakeRuns, fake_budget
 
@@ -73,7 +66,7 @@ class FakeAnswer:
         self.cancelled.set()
 
 
-class FakeBackend(FakePictures, FakeProposals):
+class FakeBackend(FakeGraph, FakeProposals):
     """Fulfils ``webapp.backend.Backend``. Tests set ``fail_next`` or ``next_text`` and look inside.
 
     ``seeded`` fills the graph with the examples; ``run_s`` is how long a run takes on ``clock``.
@@ -88,11 +81,8 @@ class FakeBackend(FakePictures, FakeProposals):
         run_s: float = 20.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__(folder)
-        self.delay_s, self.clock = delay_s, clock
-        self.rows: dict[TripletId, Triplet] = {}
-        self.undone: list[dict[TripletId, Triplet]] = []
-        self.history: list[dict[TripletId, Triplet]] = []
+        super().__init__(folder, clock)
+        self.delay_s = delay_s
         self.fakes = FakeRuns(clock, run_s)
         self.leaving = FakeExports(folder)
         self.chats: dict[ChatId, tuple[Turn, ...]] = {}
@@ -103,112 +93,10 @@ class FakeBackend(FakePictures, FakeProposals):
         self.ready = StudentStatus("ready", None)
         self.current = StudentId(SHIPPED_STUDENT)
         self.made = {self.current: self._info(self.current, "shipped", "created with the project")}
-        self._next_id = 1
         if seeded:
             for example in self.examples():
                 self.add_triplet(example.draft)
             self.history.clear()
-
-    # triplets and the graph
-    def add_triplet(self, draft: TripletDraft) -> Triplet:
-        self._maybe_fail()
-        self._check(draft)
-        self._remember()
-        row = Triplet(
-            id=TripletId(self._next_id),
-            version=1,
-            created_at=self.clock(),
-            **dataclasses.asdict(draft),
-        )
-        self._next_id += 1
-        self.rows[row.id] = row
-        return row
-
-    def add_triplets(self, drafts: Sequence[TripletDraft]) -> Sequence[Triplet]:
-        for draft in drafts:
-            self._check(draft)
-        edits = len(self.history)
-        stored = [self.add_triplet(draft) for draft in drafts]
-        del self.history[edits + 1 :]
-        return stored
-
-    def edit_triplet(self, triplet: TripletId, draft: TripletDraft, version: int) -> Triplet:
-        self._maybe_fail()
-        self._check(draft)
-        old = self._row(triplet)
-        if old.version != version:
-            raise StaleEditError(
-                f"“{old.subject} {old.relation} {old.object}” was changed meanwhile. Look at it "
-                "again, then edit."
-            )
-        self._remember()
-        changed = dataclasses.replace(old, version=version + 1, **dataclasses.asdict(draft))
-        self.rows[triplet] = changed
-        return changed
-
-    def triplet(self, triplet: TripletId) -> Triplet:
-        return self._row(triplet)
-
-    def delete_triplet(self, triplet: TripletId) -> None:
-        self._row(triplet)
-        self._remember()
-        del self.rows[triplet]
-
-    def undo(self) -> str:
-        return self._travel(self.history, self.undone, "Undone", "There is nothing to undo.")
-
-    def redo(self) -> str:
-        return self._travel(self.undone, self.history, "Done again", "There is nothing to redo.")
-
-    def triplets(
-        self, query: str = "", *, limit: int = 50, offset: int = 0, order: str = "newest"
-    ) -> TripletPage:
-        words = query.lower()
-        found = [
-            row
-            for row in self.rows.values()
-            if any(words in text.lower() for text in (row.subject, row.relation, row.object))
-        ]
-        if order == "name":
-            found.sort(key=lambda row: (row.subject, row.relation))
-        elif order == "newest":
-            found.reverse()
-        return TripletPage(tuple(found[offset : offset + limit]), len(found))
-
-    def graph(self, focus: str = "", *, hops: int = 2, limit: int = 300) -> GraphView:
-        rows = list(self.rows.values())
-        faces: dict[str, PictureId | None] = {}
-        for row in rows:
-            faces[row.subject] = faces.get(row.subject) or row.subject_picture
-            faces[row.object] = faces.get(row.object) or row.object_picture
-        numbers = {label: number for number, label in enumerate(faces, start=1)}
-        kept = set(faces)
-        if focus:
-            kept = {label for label in faces if label.lower() == focus.lower()}
-            for _ in range(hops):
-                near = [r for r in rows if r.subject in kept or r.object in kept]
-                kept |= {r.subject for r in near} | {r.object for r in near}
-        kept = set([label for label in faces if label in kept][:limit])
-        shown = [row for row in rows if row.subject in kept and row.object in kept]
-        return GraphView(
-            nodes=tuple(
-                Node(
-                    numbers[label],
-                    label,
-                    faces[label],
-                    sum(label in (r.subject, r.object) for r in rows),
-                )
-                for label in faces
-                if label in kept
-            ),
-            edges=tuple(
-                Edge(r.id, numbers[r.subject], numbers[r.object], r.relation, r.relation_picture)
-                for r in shown
-            ),
-            total_nodes=len(faces),
-            total_edges=len(rows),
-            relations=tuple(sorted({row.relation for row in rows})),
-        )
 
     # the student
     def student(self) -> StudentStatus:
@@ -351,35 +239,6 @@ class FakeBackend(FakePictures, FakeProposals):
         return f"python -m model.jobs.worker --prompts {config.prompts} --steps {config.steps}"
 
     # inside
-    def _check(self, draft: TripletDraft) -> None:
-        named = {"what": draft.subject, "action": draft.relation, "result": draft.object}
-        for role, text in named.items():
-            if not text.strip():
-                raise InputError(f"The {role} has no label. Write one, then save.")
-
-    def _row(self, triplet: TripletId) -> Triplet:
-        if triplet not in self.rows:
-            raise GraphError(f"Triplet {triplet} is no longer in the graph.")
-        return self.rows[triplet]
-
-    def _remember(self) -> None:
-        self.history.append(dict(self.rows))
-        self.undone.clear()
-
-    def _travel(
-        self,
-        back: list[dict[TripletId, Triplet]],
-        forth: list[dict[TripletId, Triplet]],
-        done: str,
-        nothing: str,
-    ) -> str:
-        if not back:
-            raise GraphError(nothing)
-        forth.append(dict(self.rows))
-        before = len(self.rows)
-        self.rows = back.pop()
-        return f"{done}: {before} → {len(self.rows)} triplets."
-
     def _facts(self, text: str) -> list[Fact]:
         words = set(text.lower().replace("?", " ").split())
         return [

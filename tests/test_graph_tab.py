@@ -14,30 +14,19 @@ from tests.fakes import FakeBackend
 from webapp.graph_edits import (
     add_examples,
     add_row,
+    connect_nodes,
     redo_edit,
     remove_row,
     save_row,
     undo_edit,
 )
+from webapp.graph_focus import MOST_NODES, focus_of
+from webapp.graph_table import PAGE
 from webapp.graph_view import drawing, shown_words
 from webapp.header import ask_to_delete, delete_student, open_switcher, show_student, show_teacher
 from webapp.node_panel import node_question, panel_of
-from webapp.tabs.graph import (
-    MOST_NODES,
-    PAGE,
-    focus_of,
-    pick,
-    redraw,
-    show,
-    show_row,
-)
-from webapp.ui import (
-    build_app,
-    compare_with_before,
-    launch_options,
-    light_triplet,
-    see_fact,
-)
+from webapp.tabs.graph import MOST_CHIPS, open_fact, pick, redraw, show, show_row
+from webapp.ui import build_app, compare_with_before, launch_options, light_triplet, see_fact
 
 HOSTILE = '"><img src=x onerror=alert(1)>${alert(2)}{{x}}`'
 
@@ -58,10 +47,12 @@ def click(**data: Any) -> gr.EventData:
 
 
 def shown(backend: FakeBackend, search: str = "", **more: Any) -> dict[str, Any]:
-    names = ("canvas", "relations", "full", "empty", "table", "offset", "count", "previous",
-             "following", "note", "selected", "head", "ask", "facts")  # fmt: skip
+    names = ("canvas", "relations", "listed", "full", "empty", "table", "offset", "count",
+             "previous", "page", "following", "note", "selected", "head", "ask", "facts", "node",
+             "form", "label", "moved", "action", "result", "other", "moved_label")  # fmt: skip
+    chosen = more.get("relations", ())
     values = show(
-        backend, search, 2, more.get("relations", ()), more.get("lit", ()), 0, more.get("node", "")
+        backend, search, 2, chosen, chosen, more.get("lit", ()), 0, "newest", more.get("node", "")
     )
     return dict(zip(names, values, strict=True))
 
@@ -117,6 +108,48 @@ def test_chips_keep_only_the_chosen_actions(backend: FakeBackend) -> None:
     assert "only heat" in page["canvas"]["words"]
 
 
+def test_many_actions_become_a_list_that_can_be_searched(backend: FakeBackend) -> None:
+    for number in range(MOST_CHIPS):
+        backend.add_triplet(TripletDraft("egg", f"do {number}", f"thing {number}"))
+    page = shown(backend, relations=["do 7"])
+    assert (page["relations"].visible, page["listed"].visible) == (False, True)
+    assert len(page["listed"].choices) == MOST_CHIPS + 5
+    assert {edge["label"] for edge in page["canvas"]["edges"]} == {"do 7"}
+
+
+def test_an_arrow_drawn_by_hand_becomes_a_triplet(backend: FakeBackend) -> None:
+    numbers = {node.label: node.id for node in backend.graph().nodes}
+    ends = {"from": numbers["egg"], "to": numbers["ice"], "relation": "deep freeze"}
+    note, changed = connect_nodes(backend, click(**ends), "", 2, 0)
+    assert "Added egg → deep freeze → ice." in note
+    assert changed == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"from": 1, "to": 9999, "relation": "x"}, "no longer in the drawing"),
+        ({"from": 1, "to": 2, "relation": " "}, "The action has no label"),
+        ({"from": "<b>", "to": 2, "relation": "x"}, "named no triplet"),
+        ({}, "named no triplet"),
+    ],
+)
+def test_a_made_up_arrow_is_refused(backend: FakeBackend, data: Any, words: str) -> None:
+    note, changed = connect_nodes(backend, click(**data), "", 2, 4)
+    assert words in note
+    assert changed == 4
+
+
+def test_a_fact_of_the_panel_is_opened_and_lit(backend: FakeBackend) -> None:
+    row = backend.triplets().items[0]
+    lit, opened, box, head, *fields = open_fact(backend, click(id=row.id))
+    assert lit == [row.id]
+    assert opened == {"id": row.id, "version": row.version}
+    assert box.visible
+    assert "From examples" in head
+    assert fields == [row.subject, row.relation, row.object, 100, ""]
+
+
 def test_a_large_graph_is_cut_and_says_so(tmp_path: Path) -> None:
     backend = FakeBackend(tmp_path, seeded=False)
     for number in range(MOST_NODES):
@@ -141,7 +174,8 @@ def test_an_empty_graph_offers_a_first_step(tmp_path: Path) -> None:
 def test_a_click_on_a_picture_shows_its_facts(backend: FakeBackend) -> None:
     view = backend.graph()
     egg = next(node for node in view.nodes if node.label == "egg")
-    lit, label, head, ask, facts = pick(backend, click(node=egg.id), "", 2)
+    lit, label, head, ask, facts, *rest = pick(backend, click(node=egg.id), "", 2)
+    assert rest[-8] is None, "no triplet is open"
     assert (lit, label) == ([], "egg")
     assert "1 leading on, 0 leading here · from examples." in head
     assert ask.visible
@@ -150,10 +184,11 @@ def test_a_click_on_a_picture_shows_its_facts(backend: FakeBackend) -> None:
 
 def test_a_click_on_an_arrow_lights_it(backend: FakeBackend) -> None:
     edge = backend.graph().edges[1]
-    lit, label, *_ = pick(backend, click(edge=edge.id), "", 2)
+    lit, label, *rest = pick(backend, click(edge=edge.id), "", 2)
     assert lit == [edge.id]
+    assert rest[-8] == {"id": edge.id, "version": 1}
     assert label == backend.triplet(edge.id).subject
-    assert redraw(backend, "", 2, [], lit)["lit"] == [edge.id]
+    assert redraw(backend, "", 2, [], [], lit)["lit"] == [edge.id]
 
 
 @pytest.mark.parametrize(
@@ -165,11 +200,12 @@ def test_a_made_up_click_on_the_drawing_is_refused(backend: FakeBackend, data: A
 
 
 def test_a_node_that_is_gone_leaves_a_hint(backend: FakeBackend) -> None:
-    selected, head, ask, facts = panel_of(backend, "zebra")
+    selected, head, ask, facts, *form = panel_of(backend, "zebra")
     assert selected == ""
     assert "Click a picture" in head
     assert not ask.visible
     assert facts["rows"] == []
+    assert form[0] is None
 
 
 def test_labels_are_escaped_wherever_they_meet_html(backend: FakeBackend) -> None:
@@ -188,7 +224,7 @@ def test_a_row_is_added_changed_deleted_and_brought_back(backend: FakeBackend) -
     assert "Added bread → toast → toast." in note
     row = backend.triplets().items[0]
     words = {"subject": "bread", "relation": "toast", "object": "toasted bread"}
-    _, changed = save_row(backend, click(id=row.id, version=row.version, **words), changed)
+    _, changed, *_ = save_row(backend, click(id=row.id, version=row.version, **words), changed)
     assert backend.triplet(row.id).object == "toasted bread"
     _, changed = remove_row(backend, click(id=row.id), changed)
     assert backend.triplets().total == len(EXAMPLES)
@@ -212,10 +248,24 @@ def test_changed_words_keep_the_pictures_and_the_source(backend: FakeBackend) ->
     ("handler", "data", "words"),
     [
         (add_row, {"subject": "egg"}, "The action has no label"),
+        (save_row, {"id": 1, "version": 1, "subject": "egg"}, "The action has no label"),
         (
             save_row,
-            {"id": 1, "version": 7, "subject": "a", "relation": "b", "object": "c"},
-            "meanwhile",
+            {
+                "id": 1,
+                "version": 1,
+                "subject": "a",
+                "relation": "b",
+                "object": "c",
+                "confidence": "very",
+            },
+            "The confidence is “very”",
+        ),
+        (save_row, {"id": 999, "version": 1}, "no longer in the graph"),
+        (
+            add_row,
+            {"subject": "a", "relation": "b", "object": "c", "confidence": "nan"},
+            "0 to 100",
         ),
         (remove_row, {"id": 999}, "no longer in the graph"),
     ],
@@ -223,7 +273,7 @@ def test_changed_words_keep_the_pictures_and_the_source(backend: FakeBackend) ->
 def test_a_refused_edit_is_told_and_counts_as_no_change(
     backend: FakeBackend, handler: Any, data: dict[str, Any], words: str
 ) -> None:
-    note, changed = handler(backend, click(**data), 4)
+    note, changed, *_ = handler(backend, click(**data), 4)
     assert words in note
     assert "itr-error" in note
     assert changed == 4

@@ -1,306 +1,117 @@
-"""Whole nodes are renamed, merged and split; every such edit goes back and forth exactly."""
-
 from __future__ import annotations
 
-import json
-import os
-import random
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import gradio as gr
 import pytest
 
-from model.errors import GraphError, InputError, StaleEditError
-from model.knowledge.store import Store
-from model.paths import PROJECT
-from model.records import Node, PictureId, TripletDraft, TripletId
-
-FACE, OTHER_FACE = PictureId("a" * 64), PictureId("b" * 64)
+from model.errors import GraphError
+from model.records import TripletDraft
+from tests.fakes import FakeBackend
+from webapp.node_edits import connect_shown, merge_shown, rename_shown, split_shown
+from webapp.node_panel import panel_of
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(tmp_path / "workspace.db")
-    yield opened
-    opened.close()
+def backend(tmp_path: Path) -> FakeBackend:
+    made = FakeBackend(tmp_path)
+    made.add_triplet(TripletDraft("eggs", "boil", "boiled egg"))
+    return made
 
 
-def node(store: Store, label: str) -> Node:
-    return next(each for each in store.graph(label, hops=0).nodes if each.label == label)
+def known(backend: FakeBackend, label: str) -> dict[str, Any]:
+    return panel_of(backend, label)[4]
 
 
-def lines(store: Store) -> list[str]:
-    return [f"{each.subject} {each.relation} {each.object}" for each in store.every_triplet()]
+def labels(backend: FakeBackend) -> set[str]:
+    return {node.label for node in backend.graph().nodes}
 
 
-# ── rename ──────────────────────────────────────────────────────────────────────────────────────
+def test_a_renamed_node_stays_selected_and_searched(backend: FakeBackend) -> None:
+    told = rename_shown(backend, known(backend, "egg"), " hen egg ", "Egg", 0)
+    note, changed, pending, _, _, selected, search = told
+    assert "Renamed “egg” to “hen egg”." in note
+    assert (changed, pending, selected, search) == (1, None, "hen egg", "hen egg")
+    assert "hen egg" in labels(backend)
+    backend.undo()
+    assert "egg" in labels(backend)
 
 
-def test_renamed_node_keeps_its_triplets_and_its_number(store: Store) -> None:
-    store.add_triplets([TripletDraft("eg", "heat", "dish"), TripletDraft("hen", "lay", "eg")])
-    old = node(store, "eg")
-    assert store.rename_node(old.id, " Egg ", "eg") == "Renamed “eg” to “Egg” (2 triplets)."
-    assert lines(store) == ["Egg heat dish", "hen lay Egg"]
-    assert node(store, "Egg").id == old.id
-    assert (store.triplets("egg").total, store.triplets("eg hea").total) == (2, 1)
-    assert store.undo() == "Undone: renamed “eg” to “Egg” (2 triplets)."
-    assert lines(store) == ["eg heat dish", "hen lay eg"]
-    assert store.triplets("egg").total == 0
-    store.redo()
-    assert lines(store) == ["Egg heat dish", "hen lay Egg"]
+def test_another_search_stays_when_a_node_is_renamed(backend: FakeBackend) -> None:
+    assert rename_shown(backend, known(backend, "egg"), "hen egg", "corn", 0)[-1] == gr.skip()
 
 
-def test_rename_of_a_renamed_node_is_refused_with_the_newer_label(store: Store) -> None:
-    store.add_triplet(TripletDraft("eg", "heat", "dish"))
-    seen = node(store, "eg")
-    store.rename_node(seen.id, "egg", "eg")
-    with pytest.raises(StaleEditError, match="renamed “eg” in the meantime: it is now “egg”"):
-        store.rename_node(seen.id, "ei", "eg")
+@pytest.mark.parametrize(
+    ("label", "words"), [("", "no label"), ("ice", "There is a “ice” already. Merge the two")]
+)
+def test_a_label_that_cannot_be_is_refused(backend: FakeBackend, label: str, words: str) -> None:
+    note, changed, *rest = rename_shown(backend, known(backend, "egg"), label, "", 4)
+    assert words in note
+    assert changed == 4
+    assert rest == [gr.skip()] * 5
 
 
-def test_rename_makes_older_views_of_its_triplets_stale(store: Store) -> None:
-    seen = store.add_triplet(TripletDraft("eg", "heat", "dish"))
-    store.rename_node(node(store, "eg").id, "egg", "eg")
-    with pytest.raises(StaleEditError, match="“egg · heat · dish”"):
-        store.edit_triplet(seen.id, TripletDraft("eg", "boil", "dish"), seen.version)
+def test_merging_takes_over_the_facts_and_is_one_edit(backend: FakeBackend) -> None:
+    note, changed, search, *fields = merge_shown(backend, known(backend, "egg"), "EGGS", "eggs", 0)
+    assert "Merged “eggs” into “egg”." in note
+    assert (changed, search, fields) == (1, "egg", [""] * 4)
+    assert "eggs" not in labels(backend)
+    assert {row.object for row in backend.triplets("egg").items} == {"fried egg", "boiled egg"}
+    backend.undo()
+    assert "eggs" in labels(backend)
 
 
-def test_rename_to_a_taken_or_unusable_label_is_refused(store: Store) -> None:
-    store.add_triplet(TripletDraft("egg", "heat", "dish"))
-    egg = node(store, "egg")
-    with pytest.raises(GraphError, match=r"“dish” is already in the graph, with 1 triplet\. Merge"):
-        store.rename_node(egg.id, "DISH", "egg")
-    with pytest.raises(InputError, match="The label has no words"):
-        store.rename_node(egg.id, " ", "egg")
-    with pytest.raises(GraphError, match="Node number 99 is no longer"):
-        store.rename_node(99, "x", "egg")
-    assert store.undo().startswith("Undone: added")
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [("", "has no label"), ("zebra", "called “zebra”"), ("egg", "with itself")],
+)
+def test_a_merge_that_cannot_be_is_refused(backend: FakeBackend, other: str, words: str) -> None:
+    note, changed, _, *fields = merge_shown(backend, known(backend, "egg"), other, "", 4)
+    assert words in note
+    assert changed == 4
+    assert fields == [gr.skip()] * 4
 
 
-# ── merge ───────────────────────────────────────────────────────────────────────────────────────
+def test_ticked_facts_are_split_off(backend: FakeBackend) -> None:
+    backend.add_triplet(TripletDraft("egg", "hatch", "chick"))
+    values = panel_of(backend, "egg")
+    choices = dict(values[7].choices)
+    moved = [choices["egg → hatch → chick"]]
+    note, changed, *_ = split_shown(backend, values[4], moved, "hen's egg", 0)
+    assert "Split “hen&#x27;s egg” off “egg”" in note
+    assert changed == 1
+    assert backend.triplets("hatch").items[0].subject == "hen's egg"
+    assert backend.triplets("heat").items[-1].subject == "egg"
+    note, changed, *_ = split_shown(backend, values[4], [], "another", 1)
+    assert "No fact is ticked" in note
 
 
-def test_merged_nodes_leave_one_triplet_of_twins_with_the_notes_of_both(store: Store) -> None:
-    store.add_triplets(
-        [
-            TripletDraft("egg", "heat", "dish", FACE),
-            TripletDraft("eggs", "heat", "dish", None, None, OTHER_FACE, note="hot"),
-            TripletDraft("hen", "lay", "eggs"),
-            TripletDraft("eggs", "like", "eggs"),
-            TripletDraft("egg", "like", "eggs"),
-        ]
-    )
-    before = list(store.every_triplet())
-    words = store.merge_nodes(node(store, "egg").id, [node(store, "eggs").id])
-    assert words == "Merged “eggs” into “egg” (5 triplets)."
-    assert lines(store) == ["egg heat dish", "hen lay egg", "egg like egg"]
-    first = store.triplet(TripletId(1))
-    assert (first.subject_picture, first.object_picture, first.note) == (FACE, OTHER_FACE, "hot")
-    assert {each.label: each.degree for each in store.graph().nodes} == {
-        "egg": 4,
-        "dish": 1,
-        "hen": 1,
-    }
-    store.undo()
-    back = list(store.every_triplet())
-    assert [(each.subject, each.object, each.pictures, each.note) for each in back] == [
-        (each.subject, each.object, each.pictures, each.note) for each in before
-    ]
-    store.redo()
-    assert lines(store) == ["egg heat dish", "hen lay egg", "egg like egg"]
+def test_an_arrow_is_added_by_keyboard(backend: FakeBackend) -> None:
+    note, changed, *fields = connect_shown(backend, known(backend, "egg"), "hatch", "chick", 0)
+    assert "Added egg → hatch → chick." in note
+    assert (changed, fields) == (1, [""] * 4)
 
 
-def test_merge_of_one_node_or_a_gone_one_is_refused(store: Store) -> None:
-    store.add_triplet(TripletDraft("egg", "heat", "dish"))
-    egg = node(store, "egg").id
-    with pytest.raises(GraphError, match="needs 2 different nodes; only 1"):
-        store.merge_nodes(egg, [egg])
-    with pytest.raises(GraphError, match="number 99"):
-        store.merge_nodes(egg, [99])
+def test_half_typed_words_stay_while_the_same_node_is_shown(backend: FakeBackend) -> None:
+    assert panel_of(backend, "egg", kept=True)[8:] == (gr.skip(),) * 4
+    assert panel_of(backend, "egg")[8:] == ("",) * 4
 
 
-# ── split ───────────────────────────────────────────────────────────────────────────────────────
+def test_nothing_is_edited_while_no_node_is_selected(backend: FakeBackend) -> None:
+    for edit in (
+        lambda: rename_shown(backend, None, "a", "", 0),
+        lambda: merge_shown(backend, None, "a", "", 0),
+        lambda: split_shown(backend, None, [1], "a", 0),
+        lambda: connect_shown(backend, None, "a", "b", 0),
+    ):
+        with pytest.raises(GraphError, match="No node is selected"):
+            edit()
 
 
-def test_split_node_shares_its_triplets(store: Store) -> None:
-    made = store.add_triplets(
-        [TripletDraft("bank", "lends", "money"), TripletDraft("river", "has", "bank")]
-    )
-    bank = node(store, "bank")
-    words = store.split_node(bank.id, [made[1].id], "river bank")
-    assert words == "Split “river bank” off “bank” (1 triplet)."
-    assert lines(store) == ["bank lends money", "river has river bank"]
-    assert (node(store, "bank").degree, node(store, "river bank").degree) == (1, 1)
-    store.undo()
-    assert lines(store) == ["bank lends money", "river has bank"]
-    assert node(store, "bank") == bank
-
-
-def test_split_that_leaves_no_two_nodes_is_refused(store: Store) -> None:
-    made = store.add_triplets([TripletDraft("a", "r", "b"), TripletDraft("a", "r", "c")])
-    a, ids = node(store, "a").id, [each.id for each in made]
-    for chosen, count in (([], "0"), (ids, "2")):
-        with pytest.raises(GraphError, match=f"{count} of the 2 triplets of “a” are chosen"):
-            store.split_node(a, chosen, "new")
-    with pytest.raises(GraphError, match="“b” is already in the graph"):
-        store.split_node(a, ids[:1], "B")
-    with pytest.raises(GraphError, match="1 of the 1 chosen triplets do not belong to “b”"):
-        store.split_node(node(store, "b").id, ids[1:], "new")
-
-
-# ── likely duplicates ───────────────────────────────────────────────────────────────────────────
-
-
-def proposed(store: Store) -> set[frozenset[str]]:
-    return {frozenset((each.first.label, each.second.label)) for each in store.duplicates()}
-
-
-def test_the_same_words_in_other_clothes_are_proposed(store: Store) -> None:
-    store.add_triplets(
-        [
-            TripletDraft("Fried egg", "r", "x"),
-            TripletDraft("the fried-eggs", "r", "crème brûlée"),
-            TripletDraft("creme brulee!", "r", "berries"),
-            TripletDraft("berry", "r", "glass"),
-            TripletDraft("glasses", "r", "bus"),
-            TripletDraft("bu", "r", "!?"),
-        ]
-    )
-    assert proposed(store) == {
-        frozenset(("Fried egg", "the fried-eggs")),
-        frozenset(("crème brûlée", "creme brulee!")),
-        frozenset(("berries", "berry")),
-        frozenset(("glass", "glasses")),
-    }
-    assert all(0.9 <= each.score <= 1 and "same words" in each.why for each in store.duplicates())
-
-
-def test_refused_pair_is_not_proposed_again(store: Store) -> None:
-    made = store.add_triplets([TripletDraft("egg", "r", "x"), TripletDraft("eggs", "r", "y")])
-    (pair,) = store.duplicates()
-    store.refuse_duplicate(pair.second.id, pair.first.id)
-    assert store.duplicates() == ()
-    store.delete_triplet(made[1].id)
-    store.undo()  # the node comes back with another number
-    assert store.duplicates() == ()
-    with pytest.raises(GraphError, match="number 99"):
-        store.refuse_duplicate(pair.first.id, 99)
-
-
-def test_nodes_with_the_same_picture_or_alike_ones_are_proposed(store: Store) -> None:
-    store.add_triplets(
-        [
-            TripletDraft("egg", "r", "x", FACE),
-            TripletDraft("Ei", "s", "y", FACE),
-            TripletDraft("œuf", "t", "z", OTHER_FACE),
-        ]
-    )
-    (pair,) = store.duplicates()
-    assert (pair.why, pair.score) == ("the very same picture", 0.9)
-    ids = {each.label: each.id for each in store.graph().nodes}
-    best, second = store.duplicates({(ids["egg"], ids["œuf"]): 0.99, (ids["egg"], 999): 1.0})
-    assert {best.first.label, best.second.label} == {"egg", "œuf"}
-    assert (best.score, second) == (0.99, pair)
-
-
-# ── statistics ──────────────────────────────────────────────────────────────────────────────────
-
-
-def test_statistics_are_those_of_the_graph_after_every_edit(store: Store) -> None:
-    store.add_triplets([TripletDraft("a", "r", "b"), TripletDraft("c", "R", "d")])
-    now = store.statistics(duplicates=7)
-    assert (now.nodes, now.edges, now.relations, now.components) == (4, 2, 1, 2)
-    assert now.duplicates == 7
-    store.add_triplet(TripletDraft("b", "s", "c"))
-    now = store.statistics()
-    assert (now.nodes, now.edges, now.relations, now.components) == (4, 3, 2, 1)
-    store.undo()
-    assert store.statistics().components == 2
-
-
-# ── nothing that was acknowledged is lost ───────────────────────────────────────────────────────
-
-EDITOR = """
-import json, random, sys
-from pathlib import Path
-from model.errors import GraphError
-from model.knowledge.store import Store
-from model.records import TripletDraft
-
-store = Store(Path(sys.argv[1]))
-chance = random.Random(int(sys.argv[2]))
-store.ingest(TripletDraft(f"n{i}", "r", f"n{i + 1}") for i in range(30))
-for number in range(1000):
-    kind = chance.choice(["add", "add", "edit", "delete", "rename", "merge", "undo", "redo"])
-    page = store.triplets(limit=50).items
-    one = chance.choice(page) if page else None
-    nodes = store.graph(limit=50).nodes
-    try:
-        if kind == "add" or one is None:
-            store.add_triplet(TripletDraft(f"n{number}", "is", f"n{chance.randrange(40)}"))
-        elif kind == "edit":
-            draft = TripletDraft(one.subject, f"r{number}", one.object)
-            store.edit_triplet(one.id, draft, one.version)
-        elif kind == "delete":
-            store.delete_triplet(one.id)
-        elif kind == "rename":
-            node = chance.choice(nodes)
-            store.rename_node(node.id, f"m{number}", node.label)
-        elif kind == "merge":
-            keep, gone = chance.sample(nodes, 2)
-            store.merge_nodes(keep.id, [gone.id])
-        else:
-            store.undo() if kind == "undo" else store.redo()
-    except GraphError:
-        continue
-    rows = sorted((t.id, t.subject, t.relation, t.object, t.version) for t in store.every_triplet())
-    sys.stdout.write(json.dumps([number, rows]) + "\\n")
-    sys.stdout.flush()
-"""
-
-
-@pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
-def test_process_killed_amid_a_thousand_random_edits_loses_none(tmp_path: Path) -> None:
-    """Each line tells the whole graph after an edit that has returned.
-
-    After the kill the store is at the last line's state, or exactly one edit further.
-    """
-    chance = random.Random(7)
-    for round_ in range(3):
-        path = tmp_path / f"{round_}.db"
-        with subprocess.Popen(
-            [sys.executable, "-c", EDITOR, str(path), str(round_)],
-            stdout=subprocess.PIPE,
-            cwd=PROJECT,
-            text=True,
-        ) as child:
-            assert child.stdout is not None
-            told = [child.stdout.readline() for _ in range(chance.randrange(20, 80))]
-            child.send_signal(signal.SIGKILL)
-            told += [line for line in child.stdout if line.endswith("\n")]
-        acknowledged = [tuple(row) for row in json.loads(told[-1])[1]]
-        store = Store(path)
-        if _rows(store) != acknowledged:
-            _take_back_one_edit(store, [row[:4] for row in acknowledged])
-        degrees: dict[str, int] = {}
-        for _, subject, _, object_, _ in _rows(store):
-            degrees[subject] = degrees.get(subject, 0) + 1
-            degrees[object_] = degrees.get(object_, 0) + 1
-        assert {each.label: each.degree for each in store.graph(limit=9999).nodes} == degrees
-        store.close()
-
-
-def _take_back_one_edit(store: Store, wanted: list[tuple[object, ...]]) -> None:
-    """One more edit was stored, but the process had no time to say so; it may have been an undo."""
-    store.undo()
-    if [row[:4] for row in _rows(store)] != wanted:
-        store.redo()
-        store.redo()
-    assert [row[:4] for row in _rows(store)] == wanted
-
-
-def _rows(store: Store) -> list[tuple[int, str, str, str, int]]:
-    return [(t.id, t.subject, t.relation, t.object, t.version) for t in store.every_triplet()]
+def test_a_node_that_somebody_deleted_is_told(backend: FakeBackend) -> None:
+    seen = known(backend, "eggs")
+    backend.delete_triplet(seen["witness"][0])
+    note, changed, *_ = rename_shown(backend, seen, "hen eggs", "", 0)
+    assert "no longer in the graph" in note
+    assert changed == 1, "the page still shows it: it must be drawn anew"

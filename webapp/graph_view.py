@@ -16,38 +16,52 @@ NODE_PX = 64
 NOTHING: dict[str, Any] = {"nodes": [], "edges": [], "lit": [], "focus": "", "words": ""}
 
 _BUTTONS = (
-    ("itr-fit", "Fit", "Show the whole drawing", ""),
-    ("itr-closer", "+", "Zoom in", ""),
-    ("itr-farther", "−", "Zoom out", ""),
-    ("itr-freeze", "Freeze", "Keep every node where it is", " aria-pressed='true'"),
+    ("join", "Connect", "Draw arrows: drag from one node to another", " aria-pressed='false'"),
+    ("fit", "Fit", "Show the whole drawing", ""),
+    ("closer", "+", "Zoom in", ""),
+    ("farther", "−", "Zoom out", ""),
+    ("freeze", "Freeze", "Keep every node where it is", " aria-pressed='true'"),
+    ("whole", "Full screen", "Fill the screen with the drawing", " aria-pressed='false'"),
+    ("keep", "PNG", "Save the drawing as a picture", ""),
 )
 _LEGEND = (
     "<p class='itr-legend'><span class='itr-mark-what'></span>starts "
     "<span class='itr-mark-result'></span>comes out <span class='itr-mark-both'></span>both</p>"
 )
+_FORM = (
+    "<div class='itr-connect' role='dialog' aria-label='A new arrow' hidden>"
+    "<p><b class='itr-connect-from'></b> → <b class='itr-connect-to'></b></p>"
+    "<input class='itr-input' maxlength='120' placeholder='action'"
+    " aria-label='Action of the new arrow'>"
+    "<button type='button' class='itr-connect-add'>Add</button>"
+    "<button type='button' class='itr-connect-leave'>Cancel</button></div>"
+)
+_SCRIPTS = ("graph_layout.js", "graph.js", "graph_tools.js")
 
 
 def graph_canvas(elem_id: str) -> Any:
-    """The graph as pictures and arrows. Event ``pick`` carries the ``node`` or ``edge`` clicked.
+    """The graph as pictures and arrows.
 
-    What the browser sends is only a number; a listener looks it up and may not trust it. A
-    function and not a subclass of gr.HTML, because Gradio writes a ``.pyi`` beside subclasses.
+    Event ``pick`` carries the ``node`` or ``edge`` clicked, ``connect`` the nodes ``from`` and
+    ``to`` and the ``relation`` of an arrow that was drawn by hand. What the browser sends is only
+    a number; a listener looks it up and may not trust it. A function and not a subclass of
+    gr.HTML, because Gradio writes a ``.pyi`` beside subclasses.
     """
     buttons = "".join(
-        f"<button type='button' class='{name}' title='{about}' aria-label='{about}'{more}>"
+        f"<button type='button' class='itr-{name}' title='{about}' aria-label='{about}'{more}>"
         f"{word}</button>"
         for name, word, about, more in _BUTTONS
     )
     return gr.HTML(
         value=NOTHING,
         html_template=(
-            "<div class='itr-canvas' role='img' tabindex='0' aria-label='Knowledge graph'>"
-            f"</div><div class='itr-canvas-tools'>{buttons}</div>"
+            f"<div class='itr-stage'><div class='itr-canvas-tools'>{buttons}</div>{_FORM}"
+            "<div class='itr-canvas' role='img' tabindex='0' aria-label='Knowledge graph'></div>"
             f"<div class='itr-canvas-foot itr-muted'>{_LEGEND}"
-            "<p class='itr-graph-words' aria-live='polite'></p></div>"
+            "<p class='itr-graph-words' aria-live='polite'></p></div></div>"
         ),
         head=f'<script src="/gradio_api/file={VIS_NETWORK}"></script>',
-        js_on_load=(ASSETS / "graph.js").read_text(encoding="utf-8"),
+        js_on_load="\n".join((ASSETS / name).read_text(encoding="utf-8") for name in _SCRIPTS),
         apply_default_css=False,
         elem_id=elem_id,
     )

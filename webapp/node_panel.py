@@ -11,6 +11,7 @@ import gradio as gr
 from model.errors import GraphError
 from model.records import GraphView, Node, PictureId, Triplet, TripletId
 from webapp.backend import Backend
+from webapp.node_edits import NodeForm, draw_form, form_of
 from webapp.triplet_list import list_value, triplet_list, triplet_row
 
 MOST_FACTS = 30
@@ -26,11 +27,12 @@ class NodePanel:
     head: Any
     ask: Any
     facts: Any
+    form: NodeForm
 
     @property
     def parts(self) -> list[Any]:
         """What ``panel_of`` sets, in its order."""
-        return [self.selected, self.head, self.ask, self.facts]
+        return [self.selected, self.head, self.ask, self.facts, *self.form.parts]
 
 
 def draw_panel() -> NodePanel:
@@ -38,8 +40,9 @@ def draw_panel() -> NodePanel:
     selected = gr.State("")
     head = gr.HTML(f"<p class='itr-empty'>{_HINT}</p>", elem_id="node-head")
     ask = gr.Button("Ask about this", size="sm", visible=False, elem_id="node-ask")
+    form = draw_form()
     facts = triplet_list("Facts about the selected node", "node-facts", "itr-saved")
-    return NodePanel(selected, head, ask, facts)
+    return NodePanel(selected, head, ask, facts, form)
 
 
 def find_node(backend: Backend, label: str) -> tuple[Node | None, GraphView]:
@@ -48,12 +51,15 @@ def find_node(backend: Backend, label: str) -> tuple[Node | None, GraphView]:
     return next((n for n in view.nodes if n.label.lower() == label.lower()), None), view
 
 
-def panel_of(backend: Backend, label: str) -> tuple[Any, ...]:
-    """The values of ``NodePanel.parts`` for a node; a hint if there is none of this name."""
+def panel_of(backend: Backend, label: str, *, kept: bool = False) -> tuple[Any, ...]:
+    """The values of ``NodePanel.parts`` for a node; a hint if there is none of this name.
+
+    With ``kept`` half-typed words of the form stay: it is the node that was shown already.
+    """
     node, view = find_node(backend, label)
     if node is None:
         hint = f"<p class='itr-empty'>{_HINT}</p>"
-        return "", hint, gr.Button(visible=False), list_value([])
+        return "", hint, gr.Button(visible=False), list_value([]), *form_of(None, ())
     outward = [edge.id for edge in view.edges if edge.source == node.id]
     inward = [edge.id for edge in view.edges if edge.target == node.id]
     ids = list(dict.fromkeys([*outward, *inward]))
@@ -63,7 +69,8 @@ def panel_of(backend: Backend, label: str) -> tuple[Any, ...]:
         node.label,
         _head_html(backend, node, len(outward), len(inward), facts),
         gr.Button(visible=True),
-        list_value(rows, pick="Show in the drawing", edit="Edit", remove="Delete"),
+        list_value(rows, pick="Open", edit="Pictures", remove="Delete"),
+        *form_of(node, facts, kept=kept),
     )
 
 
@@ -80,11 +87,16 @@ def _head_html(
         source = backend.thumbnail(node.picture, FACE_PX)
         face = f"<img class='itr-face' src='{html.escape(source)}' alt=''>"
     sources = ", ".join(sorted({fact.source for fact in facts}))
-    more = f" The first {MOST_FACTS} are listed." if outward + inward > MOST_FACTS else ""
+    seen = outward + inward
+    more = f" The first {MOST_FACTS} are listed." if max(seen, node.degree) > MOST_FACTS else ""
+    counted = f"{outward} leading on, {inward} leading here"
+    if node.degree > seen:
+        # A hub has more neighbours than a view holds: what is counted there would be too few.
+        counted = f"{node.degree:,} facts"
     return (
         f"<div class='itr-node'>{face}<h3>{html.escape(node.label)}</h3>"
-        f"<p class='itr-muted'>{outward} leading on, {inward} leading here · "
-        f"from {html.escape(sources) or 'nowhere'}.{more}</p></div>"
+        f"<p class='itr-muted'>{counted} · from {html.escape(sources) or 'nowhere'}.{more}</p>"
+        "</div>"
     )
 
 

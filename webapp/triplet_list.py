@@ -37,8 +37,8 @@ def triplet_list(label: str, elem_id: str, *classes: str) -> Any:
 def triplet_table(elem_id: str) -> Any:
     """Triplets as an editable table.
 
-    Events: ``create`` (subject, relation, object), ``save`` (the same with id and version),
-    ``show`` and ``remove`` (id).
+    Events: ``create`` (subject, relation, object, confidence in per cent, note), ``save`` (the
+    same with id and version), ``show`` and ``remove`` (id).
     """
     heads = "".join(
         f"<th scope='col' class='itr-role-{role}'><span class='itr-mark-{role}'></span> "
@@ -49,8 +49,9 @@ def triplet_table(elem_id: str) -> Any:
         value={"rows": []},
         html_template=(
             "<table class='itr-table'><caption class='itr-hidden'>Triplets</caption><thead><tr>"
-            f"{heads}<th scope='col'>Source</th><th scope='col'><span class='itr-hidden'>"
-            "Edit</span></th></tr></thead><tbody></tbody></table>"
+            f"{heads}<th scope='col'>Sure</th><th scope='col'>Note and source</th>"
+            "<th scope='col'><span class='itr-hidden'>Edit</span></th></tr></thead>"
+            "<tbody></tbody></table>"
         ),
         js_on_load=(ASSETS / "triplet_table.js").read_text(encoding="utf-8"),
         apply_default_css=False,
@@ -72,6 +73,8 @@ def triplet_row(backend: Backend, triplet: Triplet, note: str = "") -> dict[str,
         "relation": triplet.relation,
         "object": triplet.object,
         "source": triplet.source,
+        "confidence": round(triplet.confidence * 100),
+        "about": triplet.note,
         "pictures": thumbs(backend, triplet.pictures),
         "note": note,
     }

@@ -95,6 +95,8 @@ def _link_graph(door: Door, tabs: _Tabs) -> None:
     reload = tabs.graph.reload
     reload.pull(tabs.tab["graph"].select)
     reload.pull(tabs.triplets.changed.change)
+    tabs.graph.overview.pull(tabs.tab["graph"].select)
+    tabs.graph.overview.pull(tabs.triplets.changed.change)
     tabs.triplets.saved.reload.pull(tabs.graph.changed.change)
     seen = [tabs.strip, tabs.graph.search, tabs.graph.lit]
     tabs.triplets.see.click(see_label, [tabs.triplets.last_saved], seen, queue=False, **QUIET)

@@ -9,24 +9,36 @@ from typing import Any
 import gradio as gr
 
 from model.errors import GraphError
-from model.records import GraphView, TripletId
+from model.records import TripletId
 from webapp.backend import Backend, Door
-from webapp.formatting import error_html, range_words
+from webapp.edit_conflict import ConflictBox, draw_conflict, keep_newer, use_mine
+from webapp.formatting import error_html
 from webapp.graph_edits import (
     add_examples,
     add_row,
+    connect_nodes,
     redo_edit,
     remove_row,
     save_row,
     undo_edit,
 )
+from webapp.graph_exchange import build_exchange
+from webapp.graph_focus import MOST_HOPS, MOST_NODES, current_view, focus_of
+from webapp.graph_overview import draw_duplicates, draw_figures, wire_overview
+from webapp.graph_table import GraphTable, draw_table, table_values, wire_table
 from webapp.graph_view import drawing, graph_canvas
+from webapp.node_edits import connect_shown, merge_shown, rename_shown, split_shown
 from webapp.node_panel import NodePanel, clicked_label, draw_panel, panel_of
-from webapp.triplet_list import triplet_row, triplet_table
+from webapp.triplet_editor import (
+    TripletEditor,
+    delete_opened,
+    draw_editor,
+    editor_of,
+    renew_opened,
+    save_opened,
+)
 from webapp.widgets import QUIET, Wire, bind, event_number
 
-MOST_NODES = 300
-PAGE = 25
 MOST_CHIPS = 30
 _EMPTY = (
     "<div class='itr-empty'><h2>The graph is empty</h2><p>Every triplet that is saved becomes an "
@@ -36,7 +48,10 @@ _EMPTY = (
 
 @dataclass(frozen=True)
 class GraphTab:
-    """What other tabs link to: search and light, the panel, the reload and the count of changes."""
+    """What other tabs link to: search and light, the panel, the reloads and the count of changes.
+
+    ``reload`` draws the tab; ``overview`` counts the graph and looks for duplicates.
+    """
 
     search: Any
     lit: Any
@@ -44,6 +59,18 @@ class GraphTab:
     changed: Any
     first_step: Any
     reload: Wire
+    overview: Wire
+
+
+@dataclass(frozen=True)
+class _Bar:
+    """The line of figures and of what the last edit did, with *Undo*; it stays in view."""
+
+    figures: Any
+    note: Any
+    undo: Any
+    redo: Any
+    conflict: ConflictBox
 
 
 @dataclass(frozen=True)
@@ -51,69 +78,73 @@ class _View:
     """The controls that say what is seen, and the parts that show it."""
 
     search: Any
+    everything: Any
     hops: Any
-    relations: Any
+    chips: Any
+    listed: Any
     lit: Any
-    offset: Any
     canvas: Any
-    note: Any
     full: Any
     empty: Any
-    table: Any
-    count: Any
-    previous: Any
-    following: Any
+    table: GraphTable
 
     @property
     def asked(self) -> list[Any]:
-        """The inputs of ``show``, but for the selected node."""
-        return [self.search, self.hops, self.relations, self.lit, self.offset]
+        """The inputs of ``redraw``."""
+        return [self.search, self.hops, self.chips, self.listed, self.lit]
 
     @property
     def shown(self) -> list[Any]:
-        """The outputs of ``show``, but for the panel."""
-        return [
-            self.canvas,
-            self.relations,
-            self.full,
-            self.empty,
-            self.table,
-            self.offset,
-            self.count,
-            self.previous,
-            self.following,
-        ]
+        """The outputs of ``show``, but for the note and the panel."""
+        return [self.canvas, self.chips, self.listed, self.full, self.empty, *self.table.parts]
 
 
 def build(door: Door) -> GraphTab:
     """Draw the tab inside the current one, and wire it."""
-    changed, lit, offset = gr.State(0), gr.State([]), gr.State(0)
+    changed, lit = gr.State(0), gr.State([])
+    bar = _draw_bar()
     with gr.Column(visible=False, elem_classes="itr-panel itr-first") as empty:
         gr.HTML(_EMPTY)
         with gr.Row(elem_classes="itr-row itr-centre"):
             examples = gr.Button("Add the examples", variant="primary", elem_id="graph-examples")
             first_step = gr.Button("Save a triplet of your own", elem_id="graph-first-step")
     with gr.Column(elem_classes="itr-graph") as full:
-        search, hops, relations, everything = _draw_toolbar()
-        note = gr.HTML("", elem_id="graph-note")
+        search, everything, hops, chips, listed = _draw_toolbar()
         with gr.Row(elem_classes="itr-columns", equal_height=False):
             with gr.Column(scale=7, min_width=320, elem_classes="itr-panel itr-canvas-panel"):
                 canvas = graph_canvas("graph-canvas")
             with gr.Column(scale=3, min_width=280, elem_classes="itr-panel"):
-                panel = draw_panel()
+                editor, panel, proposed = draw_editor(), draw_panel(), draw_duplicates()
         with gr.Column(elem_classes="itr-panel"):
-            table, undo, redo, count, previous, following = _draw_table()
-    view = _View(
-        search, hops, relations, lit, offset, canvas, note, full, empty,
-        table, count, previous, following,
-    )  # fmt: skip
+            table = draw_table()
+    with gr.Column(elem_classes="itr-panel itr-exchange"):
+        build_exchange(door, bar.note, changed)
+    view = _View(search, everything, hops, chips, listed, lit, canvas, full, empty, table)
     reload = Wire(
-        bind(door, show), [*view.asked, panel.selected], [*view.shown, note, *panel.parts]
+        bind(door, show),
+        [*view.asked, table.offset, table.order, panel.selected],
+        [*view.shown, bar.note, *panel.parts],
     )
-    _wire_view(door, view, panel, reload, everything)
-    _wire_edits(door, view, panel, changed, (undo, redo, examples))
+    overview = wire_overview(door, bar.figures, proposed, bar.note, changed)
+    _wire_view(door, view, bar, panel, editor, reload)
+    _wire_edits(door, view, bar, panel, changed, examples)
+    _wire_node(door, view, bar, panel, changed)
+    _wire_editor(door, bar, editor, changed)
     reload.pull(changed.change)
-    return GraphTab(search, lit, panel, changed, first_step, reload)
+    overview.pull(changed.change)
+    return GraphTab(search, lit, panel, changed, first_step, reload, overview)
+
+
+def _draw_bar() -> _Bar:
+    with gr.Column(elem_classes="itr-edit-bar", elem_id="graph-bar"):
+        with gr.Row(elem_classes="itr-row itr-edit-line"):
+            with gr.Column(elem_classes="itr-edit-words", min_width=120):
+                figures = draw_figures()
+                note = gr.HTML("", elem_id="graph-note")
+            undo = gr.Button("Undo", size="sm", min_width=72, scale=0, elem_id="graph-undo")
+            redo = gr.Button("Redo", size="sm", min_width=72, scale=0, elem_id="graph-redo")
+        conflict = draw_conflict()
+    return _Bar(figures, note, undo, redo, conflict)
 
 
 def _draw_toolbar() -> tuple[Any, ...]:
@@ -124,117 +155,130 @@ def _draw_toolbar() -> tuple[Any, ...]:
         )  # fmt: skip
         everything = gr.Button("Show all", size="sm", min_width=96, elem_id="graph-all", scale=0)
         hops = gr.Slider(
-            1, 4, value=2, step=1, label="Hops around it",
+            1, MOST_HOPS, value=2, step=1, label="Hops around it",
             scale=2, min_width=160, elem_id="graph-hops",
         )  # fmt: skip
-    relations = gr.CheckboxGroup(
+    chips = gr.CheckboxGroup(
         [], label="Only these actions", show_label=False, container=False,
         elem_id="graph-relations", elem_classes="itr-chips",
     )  # fmt: skip
-    return search, hops, relations, everything
+    listed = gr.Dropdown(
+        [], multiselect=True, visible=False, label="Only these actions (type to search)",
+        elem_id="graph-relation-list",
+    )  # fmt: skip
+    return search, everything, hops, chips, listed
 
 
-def _draw_table() -> tuple[Any, ...]:
-    with gr.Row(elem_classes="itr-row itr-table-head"):
-        gr.HTML("<h2 class='itr-heading'>Triplets</h2>")
-        undo = gr.Button("Undo", size="sm", min_width=80, scale=0, elem_id="graph-undo")
-        redo = gr.Button("Redo", size="sm", min_width=80, scale=0, elem_id="graph-redo")
-    table = triplet_table("graph-table")
-    with gr.Row(elem_classes="itr-row itr-pager"):
-        previous = gr.Button("‹ Previous", size="sm", elem_id="table-previous", min_width=80)
-        count = gr.HTML("", elem_id="table-count", elem_classes="itr-num")
-        following = gr.Button("Next ›", size="sm", elem_id="table-next", min_width=80)
-    return table, undo, redo, count, previous, following
-
-
-def _wire_view(door: Door, view: _View, panel: NodePanel, reload: Wire, everything: Any) -> None:
-    start = view.search.submit(
-        lambda: ([], 0, "", ""),
+def _wire_view(
+    door: Door, view: _View, bar: _Bar, panel: NodePanel, editor: TripletEditor, reload: Wire
+) -> None:
+    start = [view.lit, view.table.offset, bar.note, panel.selected]
+    searched = view.search.submit(lambda: ([], 0, "", ""), None, start, queue=False, **QUIET)
+    reload.pull(searched.then)
+    cleared = view.everything.click(
+        lambda: ("", [], [], [], 0, "", ""),
         None,
-        [view.lit, view.offset, view.note, panel.selected],
-        queue=False,
-        **QUIET,
-    )
-    reload.pull(start.then)
-    cleared = everything.click(
-        lambda: ("", [], [], 0, "", ""),
-        None,
-        [view.search, view.lit, view.relations, view.offset, view.note, panel.selected],
+        [view.search, view.chips, view.listed, *start],
         queue=False,
         **QUIET,
     )
     reload.pull(cleared.then)
     reload.pull(view.hops.change, trigger_mode="always_last")
-    reload.pull(view.relations.input)
-    for button, step in ((view.previous, -PAGE), (view.following, PAGE)):
-        turned = button.click(
-            lambda at, step=step: max(0, at + step), [view.offset], [view.offset],
-            queue=False, **QUIET,
-        )  # fmt: skip
-        reload.pull(turned.then)
+    reload.pull(view.chips.input)
+    reload.pull(view.listed.input)
+    wire_table(view.table, reload)
+    relight = bind(door, redraw)
     picked = view.canvas.pick(
         bind(door, pick, event=True),
         [view.search, view.hops],
-        [view.lit, *panel.parts],
+        [view.lit, *panel.parts, *editor.parts],
         **QUIET,
     )
-    relight = bind(door, redraw)
-    picked.then(relight, view.asked[:4], [view.canvas], **QUIET)
-    lit = panel.facts.pick(light_fact, None, [view.lit], queue=False, **QUIET)
-    lit.then(relight, view.asked[:4], [view.canvas], **QUIET)
-    shown = view.table.show(
-        bind(door, show_row, event=True), None, [view.search, view.lit, *panel.parts], **QUIET
+    opened = panel.facts.pick(
+        bind(door, open_fact, event=True), None, [view.lit, *editor.parts], **QUIET
+    )
+    for lit in (picked, opened):
+        lit.then(relight, view.asked, [view.canvas], **QUIET)
+    shown = view.table.rows.show(
+        bind(door, show_row, event=True),
+        None,
+        [view.search, view.lit, *panel.parts, *editor.parts],
+        **QUIET,
     )
     reload.pull(shown.then)
 
 
 def _wire_edits(
-    door: Door, view: _View, panel: NodePanel, changed: Any, buttons: tuple[Any, Any, Any]
+    door: Door, view: _View, bar: _Bar, panel: NodePanel, changed: Any, examples: Any
 ) -> None:
-    undo, redo, examples = buttons
-    ends = [view.note, changed]
+    ends = [bar.note, changed]
+    stale = [*ends, *bar.conflict.parts]
+    rows = view.table.rows
     for trigger, handler in (
-        (view.table.create, add_row),
-        (view.table.save, save_row),
-        (view.table.remove, remove_row),
+        (rows.create, add_row),
+        (rows.remove, remove_row),
         (panel.facts.remove, remove_row),
     ):
         trigger(bind(door, handler, event=True), [changed], ends, **QUIET)
-    for button, plain in ((undo, undo_edit), (redo, redo_edit), (examples, add_examples)):
-        button.click(bind(door, plain), [changed], ends, **QUIET)
-
-
-def focus_of(backend: Backend, words: str) -> str:
-    """The label that a search means: itself, or the first label that contains it.
-
-    Raises: GraphError if no label does.
-    """
-    words = words.strip()
-    if not words or backend.graph(words, hops=1, limit=1).nodes:
-        return words
-    for triplet in backend.triplets(words, limit=20).items:
-        for label in (triplet.subject, triplet.object):
-            if words.lower() in label.lower():
-                return label
-        return triplet.subject
-    raise GraphError(
-        f"Nothing in the graph is called “{words}”. Search for another word, or show all."
+    rows.save(bind(door, save_row, event=True), [changed], stale, **QUIET)
+    view.canvas.connect(
+        bind(door, connect_nodes, event=True), [view.search, view.hops, changed], ends, **QUIET
     )
+    for button, plain in (
+        (bar.undo, undo_edit),
+        (bar.redo, redo_edit),
+        (examples, add_examples),
+    ):
+        button.click(bind(door, plain), [changed], ends, **QUIET)
+    conflict = bar.conflict
+    conflict.mine.click(bind(door, use_mine), [conflict.pending, changed], stale, **QUIET)
+    conflict.newer.click(bind(door, keep_newer), [changed], stale, **QUIET)
+
+
+def _wire_node(door: Door, view: _View, bar: _Bar, panel: NodePanel, changed: Any) -> None:
+    form, ends = panel.form, [bar.note, changed]
+    named = [*ends, *bar.conflict.parts, panel.selected, view.search]
+    renaming = ([form.node, form.label, view.search, changed], named)
+    merging = ([form.node, form.other, view.search, changed], [*ends, view.search, *form.typed])
+    splitting = ([form.node, form.moved, form.moved_label, changed], [*ends, *form.typed])
+    joining = ([form.node, form.action, form.result, changed], [*ends, *form.typed])
+    for button, field, handler, (inputs, outputs) in (
+        (form.rename, form.label, rename_shown, renaming),
+        (form.merge, form.other, merge_shown, merging),
+        (form.split, form.moved_label, split_shown, splitting),
+        (form.connect, form.result, connect_shown, joining),
+    ):
+        for trigger in (button.click, field.submit):
+            trigger(bind(door, handler), inputs, outputs, **QUIET)
+
+
+def _wire_editor(door: Door, bar: _Bar, editor: TripletEditor, changed: Any) -> None:
+    ends = [bar.note, changed]
+    saving = ([editor.opened, *editor.fields, changed], [*ends, *bar.conflict.parts])
+    fields = (editor.what, editor.action, editor.result)
+    for trigger in (editor.save.click, *(field.submit for field in fields)):
+        trigger(bind(door, save_opened), *saving, **QUIET)
+    editor.delete.click(bind(door, delete_opened), [editor.opened, changed], ends, **QUIET)
+    editor.close.click(bind(door, close_editor), None, editor.parts, **QUIET)
+    renew = Wire(bind(door, renew_opened), [editor.opened], editor.parts)
+    renew.pull(changed.change)
 
 
 def show(
     backend: Backend,
     search: str,
     hops: float,
-    relations: Sequence[str],
+    chips: Sequence[str],
+    listed: Sequence[str],
     lit: Sequence[int],
     offset: int,
+    order: str,
     selected: str,
 ) -> tuple[Any, ...]:
     """Everything that the tab shows.
 
-    Inputs: search, hops, relations, lit, offset, selected
-    Outputs: canvas, relations, full, empty, table, offset, count, previous, following, note, panel
+    Inputs: search, hops, chips, listed, lit, offset, order, selected
+    Outputs: canvas, chips, listed, full, empty, the table's parts, note, the panel's parts
     """
     words = ""
     try:
@@ -242,18 +286,36 @@ def show(
     except GraphError as exc:
         words, focus = str(exc), ""
     view = backend.graph(focus, hops=int(hops), limit=MOST_NODES)
-    chips = list(view.relations[:MOST_CHIPS])
-    chosen = [relation for relation in relations or [] if relation in chips]
-    table = table_values(backend, "" if words else search or "", offset)
+    few = len(view.relations) <= MOST_CHIPS
+    known = set(view.relations)
+    chosen = [relation for relation in (chips if few else listed) or [] if relation in known]
     is_empty = view.total_edges == 0
     return (
         drawing(backend, view, focus=focus, relations=chosen, lit=_ids(lit)),
-        gr.CheckboxGroup(choices=chips, value=chosen, visible=len(chips) > 1),
+        *_relation_choices(view.relations, chosen, few),
         gr.Column(visible=not is_empty),
         gr.Column(visible=is_empty),
-        *table,
+        *table_values(backend, "" if words else search or "", offset, order),
         error_html(words) if words else gr.skip(),
-        *panel_of(backend, selected or focus),
+        *panel_of(backend, selected or focus, kept=bool(selected)),
+    )
+
+
+def _relation_choices(relations: Sequence[str], chosen: list[str], few: bool) -> tuple[Any, Any]:
+    """Chips for a few relations, a list that can be searched for many."""
+    choices = list(relations)
+    return (
+        gr.CheckboxGroup(
+            choices=choices if few else [],
+            value=chosen if few else [],
+            visible=few and len(choices) > 1,
+        ),
+        gr.Dropdown(
+            choices=[] if few else choices,
+            value=[] if few else chosen,
+            visible=not few,
+            multiselect=True,
+        ),
     )
 
 
@@ -261,68 +323,58 @@ def _ids(numbers: Sequence[int]) -> list[TripletId]:
     return [TripletId(number) for number in numbers or []]
 
 
-def table_values(backend: Backend, query: str, offset: int) -> tuple[Any, ...]:
-    """One page of the table: rows, offset, count and the two buttons of the pager."""
-    page = backend.triplets(query.strip(), limit=PAGE, offset=offset)
-    if not page.items and page.total:
-        offset = (page.total - 1) // PAGE * PAGE
-        page = backend.triplets(query.strip(), limit=PAGE, offset=offset)
-    words = range_words(offset, len(page.items), page.total)
-    many = page.total > PAGE
-    return (
-        {"rows": [triplet_row(backend, item) for item in page.items]},
-        offset,
-        f"<p class='itr-muted'>{words}</p>",
-        gr.Button(interactive=offset > 0, visible=many),
-        gr.Button(interactive=offset + PAGE < page.total, visible=many),
-    )
-
-
 def redraw(
-    backend: Backend, search: str, hops: float, relations: Sequence[str], lit: Sequence[int]
+    backend: Backend,
+    search: str,
+    hops: float,
+    chips: Sequence[str],
+    listed: Sequence[str],
+    lit: Sequence[int],
 ) -> dict[str, Any]:
     """The drawing alone, with other triplets lit.
 
-    Inputs: search, hops, relations, lit
+    Inputs: search, hops, chips, listed, lit
     Outputs: canvas
     """
-    view, focus = _current_view(backend, search, hops)
-    return drawing(backend, view, focus=focus, relations=relations or (), lit=_ids(lit))
-
-
-def _current_view(backend: Backend, search: str, hops: float) -> tuple[GraphView, str]:
-    try:
-        focus = focus_of(backend, search or "")
-    except GraphError:
-        focus = ""
-    return backend.graph(focus, hops=int(hops), limit=MOST_NODES), focus
+    view, focus = current_view(backend, search, hops)
+    return drawing(backend, view, focus=focus, relations=chips or listed or (), lit=_ids(lit))
 
 
 def pick(backend: Backend, event: gr.EventData, search: str, hops: float) -> tuple[Any, ...]:
-    """Select what was clicked in the drawing.
+    """Select what was clicked in the drawing; an arrow opens its triplet.
 
     Inputs: canvas.pick (node or edge), search, hops
-    Outputs: lit, panel
+    Outputs: lit, the panel's parts, the editor's parts
     """
-    view, _ = _current_view(backend, search, hops)
+    view, _ = current_view(backend, search, hops)
     label, lit = clicked_label(backend, view, dict(event._data or {}))
-    return lit, *panel_of(backend, label)
+    return lit, *panel_of(backend, label), *editor_of(backend, lit[0] if lit else None)
 
 
-def light_fact(event: gr.EventData) -> list[int]:
-    """Light the arrow of a fact in the panel.
+def open_fact(backend: Backend, event: gr.EventData) -> tuple[Any, ...]:
+    """Open a fact of the panel and light its arrow.
 
     Inputs: facts.pick (id)
-    Outputs: lit
+    Outputs: lit, the editor's parts
     """
-    return [event_number(event, "id")]
+    triplet = event_number(event, "id")
+    return [triplet], *editor_of(backend, triplet)
 
 
 def show_row(backend: Backend, event: gr.EventData) -> tuple[Any, ...]:
-    """Bring the triplet of a table row into the drawing.
+    """Bring the triplet of a table row into the drawing, and open it.
 
     Inputs: table.show (id)
-    Outputs: search, lit, panel
+    Outputs: search, lit, the panel's parts, the editor's parts
     """
     triplet = backend.triplet(TripletId(event_number(event, "id")))
-    return triplet.subject, [triplet.id], *panel_of(backend, triplet.subject)
+    panel = panel_of(backend, triplet.subject)
+    return triplet.subject, [triplet.id], *panel, *editor_of(backend, triplet.id)
+
+
+def close_editor(backend: Backend) -> tuple[Any, ...]:
+    """Close the triplet that is open; what was typed and not saved is let go.
+
+    Outputs: the editor's parts
+    """
+    return editor_of(backend, None)
