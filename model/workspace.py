@@ -99,7 +99,7 @@ class Workspace:
     def prepare(self) -> None:
         """Do in the background what the first visit would wait for."""
         self._students.status()
-        threading.Thread(target=self._ensure_examples, name="examples", daemon=True).start()
+        threading.Thread(target=self._asking.prepare, name="graph", daemon=True).start()
 
     def _ensure_examples(self) -> None:
         """Fill a new workspace with the everyday world, so that no tab is empty."""

@@ -1,11 +1,19 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from model.knowledge.graph_rag import DECAY, names_relation, phrases, retrieve
-from model.records import Triplet, TripletId
+from model.config import RetrievalConfig
+from model.knowledge.graph_memory import GraphMemory
+from model.knowledge.graph_rag import retrieve
+from model.knowledge.graph_walk import DECAY
+from model.knowledge.question_words import phrases
+from model.knowledge.relation_gate import names_relation
+from model.knowledge.store import Store
+from model.records import TripletDraft
 
 FACTS = [
     ("seed", "water", "seedling"),
@@ -17,33 +25,39 @@ FACTS = [
 ]
 
 
-class Facts:
-    """A graph in a list."""
-
-    def facts_about(self, labels: Sequence[str], limit: int = 200) -> Sequence[Triplet]:
-        wanted = {label.lower() for label in labels}
-        return [
-            Triplet(TripletId(n), *words, None, None, None, "test", "", 1, 0.0)
-            for n, words in enumerate(FACTS)
-            if {words[0].lower(), words[2].lower()} & wanted
-        ]
+Lines = Callable[..., list[str]]
 
 
-def _lines(question: str, pictures: Sequence[str] = ()) -> list[str]:
-    return [fact.line for fact in retrieve(Facts(), question, pictures)]
+@pytest.fixture
+def memory(tmp_path: Path) -> Iterator[GraphMemory]:
+    store = Store(tmp_path / "workspace.db")
+    store.add_triplets([TripletDraft(*words) for words in FACTS])
+    yield GraphMemory(store)
+    store.close()
 
 
-def test_a_named_step_of_a_named_thing_is_found() -> None:
-    assert _lines("What happens if I heat an egg?") == ["egg | heat | fried egg"]
-    assert _lines("What if the eggs are heated?") == ["egg | heat | fried egg"]
+@pytest.fixture
+def lines(memory: GraphMemory) -> Lines:
+    def ask(question: str, pictures: Sequence[str] = (), **settings: Any) -> list[str]:
+        with memory.current() as graph:
+            facts = retrieve(graph, question, pictures, config=RetrievalConfig(**settings))
+        return [fact.line for fact in facts]
+
+    return ask
 
 
-def test_the_picture_is_what_it_means() -> None:
-    assert _lines("What happens if I wait?", ["egg"]) == ["egg | wait | hatching chick"]
+def test_a_named_step_of_a_named_thing_is_found(lines: Lines) -> None:
+    assert lines("What happens if I heat an egg?") == ["egg | heat | fried egg"]
+    assert lines("What if the eggs are heated?") == ["egg | heat | fried egg"]
 
 
-def test_a_chain_is_walked_hop_by_hop_with_falling_weight() -> None:
-    facts = retrieve(Facts(), "I water a seed, then wait, then saw it. What do I get?")
+def test_the_picture_is_what_it_means(lines: Lines) -> None:
+    assert lines("What happens if I wait?", ["egg"]) == ["egg | wait | hatching chick"]
+
+
+def test_a_chain_is_walked_hop_by_hop_with_falling_weight(memory: GraphMemory) -> None:
+    with memory.current() as graph:
+        facts = retrieve(graph, "I water a seed, then wait, then saw it. What do I get?")
     assert [(fact.object, fact.hop) for fact in facts] == [
         ("seedling", 1),
         ("tree", 2),
@@ -52,19 +66,19 @@ def test_a_chain_is_walked_hop_by_hop_with_falling_weight() -> None:
     assert [fact.weight for fact in facts] == [1.0, DECAY, round(DECAY**2, 3)]
 
 
-def test_spelling_in_capitals_does_not_matter() -> None:
-    assert _lines("CUT the FRIED EGG") == ["Fried Egg | cut | breakfast"]
+def test_spelling_in_capitals_does_not_matter(lines: Lines) -> None:
+    assert lines("CUT the FRIED EGG") == ["fried egg | cut | breakfast"]
 
 
 @pytest.mark.parametrize(
     "question", ["What is an egg?", "Hello!", "", "heat", "What happens if I paint an egg?"]
 )
-def test_a_question_about_no_known_step_gets_no_facts(question: str) -> None:
-    assert _lines(question) == []
+def test_a_question_about_no_known_step_gets_no_facts(lines: Lines, question: str) -> None:
+    assert lines(question) == []
 
 
-def test_a_thing_is_the_start_of_a_step_not_its_end() -> None:
-    assert _lines("What happens if I water a seedling?") == []
+def test_a_thing_is_the_start_of_a_step_not_its_end(lines: Lines) -> None:
+    assert lines("What happens if I water a seedling?") == []
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ from filelock import FileLock, Timeout
 from model.errors import ReasonerError
 from model.knowledge.migrations import migrate
 
+Connection = sqlite3.Connection
+"""What a transaction hands out."""
 BUSY_S = 10.0
 """How long a writer waits for another one before the person is told."""
 

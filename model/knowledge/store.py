@@ -9,12 +9,13 @@ is full, the file is damaged, or somebody else holds it for too long.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from model.config import DistillConfig
 from model.knowledge import chat_rows, edit_rows, graph_rows, run_rows, triplet_rows
-from model.knowledge.database import BUSY_S, Database
+from model.knowledge.database import BUSY_S, Connection, Database
 from model.knowledge.labels import clean_draft
 from model.knowledge.triplet_rows import Change, words_of
 from model.records import (
@@ -283,6 +284,12 @@ class Store:
         """Keep a small value under a name."""
         with self._database.write() as db:
             chat_rows.set_setting(db, key, value)
+
+    # ── those who keep the graph in memory ──────────────────────────────────────────────────────
+
+    def snapshot(self) -> AbstractContextManager[Connection]:
+        """One state of the graph for several functions of the ``*_rows`` modules."""
+        return self._database.read()
 
 
 def _present(triplet: Triplet | None) -> Triplet:
