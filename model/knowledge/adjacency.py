@@ -43,7 +43,8 @@ def spread(edge_E: npt.NDArray[np.int32]) -> npt.NDArray[np.uint32]:
     return spread_E
 
 
-NO_EDGES = Edges(*(np.zeros(0, kind) for kind in (np.int64, np.int32, np.int32, np.int32)))
+_NONE = np.zeros(0, np.int32)
+NO_EDGES = Edges(np.zeros(0, np.int64), _NONE, _NONE, _NONE)
 
 
 def joined(first: Edges, second: Edges) -> Edges:
