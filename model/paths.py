@@ -39,3 +39,8 @@ def students(workspace: Path) -> Path:
 def pictures(workspace: Path) -> Path:
     """The folder of a workspace's pictures."""
     return workspace / "pictures"
+
+
+def exports(workspace: Path) -> Path:
+    """The folder of the files that a person carries away."""
+    return workspace / "exports"

@@ -5,13 +5,11 @@ Importing this file imports no torch; the student is loaded in a thread of its o
 
 from __future__ import annotations
 
-import json
 import logging
 import shlex
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,22 +18,19 @@ from PIL import Image
 from model import paths
 from model.bundles.bundle import bundle_info
 from model.config import DistillConfig, SampleConfig, options_of
+from model.graph_workspace import GraphWorkspace
 from model.jobs.jobs import Jobs
 from model.knowledge.pictures import Pictures
 from model.knowledge.store import Store
 from model.learning import budget as budgets
-from model.microworld import everyday
 from model.records import (
-    ROLES,
     Answer,
     Budget,
     Chat,
     ChatId,
     Description,
     Evaluation,
-    ExampleTriplet,
     Expectation,
-    GraphView,
     Metric,
     PictureId,
     RunId,
@@ -45,13 +40,10 @@ from model.records import (
     StudentInfo,
     StudentStatus,
     TeacherStatus,
-    Triplet,
-    TripletDraft,
-    TripletId,
-    TripletPage,
     Turn,
 )
 from model.serving.asking import Asking
+from model.serving.picture_twins import PictureTwins
 from model.serving.students import SHIPPED, SHIPPED_SETTING, EnginePool, Students
 from model.teachers.builtin import BuiltinTeacher
 from model.teachers.ollama import OllamaTeacher
@@ -62,7 +54,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Workspace:
+class Workspace(GraphWorkspace):
     """One data directory: triplets, pictures, chats, runs and students. Fulfils ``Backend``."""
 
     def __init__(
@@ -76,6 +68,7 @@ class Workspace:
         """``teacher_address`` fixes the Ollama server, whatever a visitor asks for."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
+        self._examples_lock = threading.Lock()
         self._store = Store(paths.database(folder))
         self._pictures = Pictures(paths.pictures(folder))
         self._jobs = Jobs(self._store, folder)
@@ -89,8 +82,8 @@ class Workspace:
             lambda student: self._store.set_setting("student", student),
         )
         self._asking = Asking(self._store, self._pictures, self._students, self._ensure_examples)
+        self._twins = PictureTwins(self._store, self._students, self._asking.known_pictures)
         self._jobs.repair()
-        self._examples_lock = threading.Lock()
 
     def close(self) -> None:
         """Let go of the database; runs go on in their own processes."""
@@ -100,37 +93,6 @@ class Workspace:
         """Do in the background what the first visit would wait for."""
         self._students.status()
         threading.Thread(target=self._asking.prepare, name="graph", daemon=True).start()
-
-    def _ensure_examples(self) -> None:
-        """Fill a new workspace with the everyday world, so that no tab is empty."""
-        with self._examples_lock:
-            if self._store.setting("examples") is None:
-                self._add_example_graph()
-
-    def _add_example_graph(self) -> None:
-        things, actions = tuple(everyday.things()), tuple(everyday.actions())
-        ids = self._pictures.add_all(
-            [
-                *(everyday.picture(label) for label in things),
-                *(everyday.picture(label, action=True) for label in actions),
-            ]
-        )
-        of_things = dict(zip(things, ids, strict=False))
-        of_actions = dict(zip(actions, ids[len(things) :], strict=True))
-        drafts = [
-            TripletDraft(
-                fact.subject,
-                fact.relation,
-                fact.object,
-                of_things[fact.subject],
-                of_actions[fact.relation],
-                of_things[fact.object],
-                source="example",
-            )
-            for fact in everyday.triplets()
-        ]
-        self._store.add_triplets(drafts)
-        self._store.set_setting("examples", "added")
 
     # ── pictures ────────────────────────────────────────────────────────────────────────────────
 
@@ -145,60 +107,6 @@ class Workspace:
     def thumbnail(self, picture: PictureId, size_px: int = 64) -> str:
         """The picture as a small ``data:`` URI."""
         return self._pictures.thumbnail(picture, size_px)
-
-    # ── triplets and the graph ──────────────────────────────────────────────────────────────────
-
-    def examples(self) -> Sequence[ExampleTriplet]:
-        """The ready-made triplets of ``assets/examples``."""
-        return list(self._examples())
-
-    @lru_cache(maxsize=1)  # noqa: B019 - a workspace lives as long as its process
-    def _examples(self) -> tuple[ExampleTriplet, ...]:
-        folder = paths.ASSETS / "examples"
-        rows = json.loads((folder / "triplets.json").read_text(encoding="utf-8"))
-        found = []
-        for row in rows:
-            what, action, result = (self._pictures.add(folder / row[role]) for role in ROLES)
-            words = (row["subject"], row["relation"], row["object"])
-            draft = TripletDraft(*words, what, action, result, source="example")
-            found.append(ExampleTriplet(row["name"], draft))
-        return tuple(found)
-
-    def add_triplet(self, draft: TripletDraft) -> Triplet:
-        """Store a triplet. Raises: InputError."""
-        return self._store.add_triplet(draft)
-
-    def edit_triplet(self, triplet: TripletId, draft: TripletDraft, version: int) -> Triplet:
-        """Replace a triplet that is still at ``version``. Raises: StaleEditError, InputError."""
-        return self._store.edit_triplet(triplet, draft, version)
-
-    def delete_triplet(self, triplet: TripletId) -> None:
-        """Remove a triplet; ``undo`` brings it back."""
-        self._store.delete_triplet(triplet)
-
-    def undo(self) -> str:
-        """Take the last edit back. Raises: GraphError if there is none."""
-        return self._store.undo()
-
-    def redo(self) -> str:
-        """Make the edit again that was taken back. Raises: GraphError if there is none."""
-        return self._store.redo()
-
-    def triplet(self, triplet: TripletId) -> Triplet:
-        """One triplet. Raises: GraphError if it is gone."""
-        return self._store.triplet(triplet)
-
-    def triplets(
-        self, query: str = "", *, limit: int = 50, offset: int = 0, order: str = "newest"
-    ) -> TripletPage:
-        """Triplets whose words contain ``query``."""
-        self._ensure_examples()
-        return self._store.triplets(query, limit=limit, offset=offset, order=order)
-
-    def graph(self, focus: str = "", *, hops: int = 2, limit: int = 300) -> GraphView:
-        """The nodes around a label, at most ``limit``."""
-        self._ensure_examples()
-        return self._store.graph(focus, hops=hops, limit=limit)
 
     # ── the student ─────────────────────────────────────────────────────────────────────────────
 

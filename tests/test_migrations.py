@@ -14,10 +14,13 @@ from model.knowledge.migrations import MIGRATIONS, migrate
 from model.knowledge.store import Store
 
 COLUMNS = {
-    "nodes": "id label norm_label picture degree",
+    "nodes": "id label norm_label picture degree sense",
     "triplets": "id subject_id relation norm_relation object_id subject_picture relation_picture "
-    "object_picture source note version created_at updated_at",
-    "edits": "id words before after undone at",
+    "object_picture source note version created_at updated_at confidence author origin",
+    "edits": "id words undone at first_added last_added renamed_from renamed_to",
+    "changes": "edit side id subject relation object subject_picture relation_picture "
+    "object_picture source note version created_at confidence author origin",
+    "refused_pairs": "first second",
     "clock": "tick",
     "runs": "id name state config created_at started_at finished_at step steps answers "
     "failed_answers prompts stage message student tokens_per_s remaining_s train_loss "
@@ -43,7 +46,7 @@ def db() -> Iterator[sqlite3.Connection]:
 
 def columns(db: sqlite3.Connection) -> dict[str, str]:
     rows = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-    names = [name for (name,) in rows if not name.startswith("sqlite_")]
+    names = [name for (name,) in rows if not name.startswith(("sqlite_", "node_words"))]
     return {
         name: " ".join(row[1] for row in db.execute(f"PRAGMA table_info({name})")) for name in names
     }
@@ -62,6 +65,7 @@ def test_second_migration_changes_nothing(db: sqlite3.Connection) -> None:
 def test_released_migrations_keep_their_names_and_order() -> None:
     names = [each.__name__ for each in MIGRATIONS]
     assert names[:4] == ["m001_triplets", "m002_runs", "m003_traces", "m004_chats"]
+    assert names[4:7] == ["m005_provenance", "m006_changes", "m007_finding"]
     assert names == sorted(names)
 
 

@@ -369,7 +369,7 @@ def test_first_answer_under_a_key_stays(store: Store) -> None:
 
 
 def test_chat_comes_back_turn_by_turn(store: Store) -> None:
-    fact = Fact(TripletId(1), "egg", "heat", "fried egg", 0.5, 2)
+    fact = Fact(TripletId(1), "egg", "heat", "fried egg", 0.5, 2, (TripletId(7), TripletId(1)))
     stats = AnswerStats(3, 10.0, 0.1, "ab" * 32, "shipped", "cancelled")
     picture = PictureId("c" * 64)
     turns = (

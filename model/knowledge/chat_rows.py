@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from model.knowledge.labels import storable
-from model.knowledge.triplet_rows import chunks
 from model.records import AnswerStats, Chat, ChatId, Fact, PictureId, TripletId, Turn
 
 # ── chats ───────────────────────────────────────────────────────────────────────────────────────
@@ -66,12 +65,15 @@ def _turn(values: dict[str, Any]) -> Turn:
         text=values["text"],
         pictures=tuple(PictureId(each) for each in values["pictures"]),
         roles=tuple(values["roles"]),
-        facts=tuple(
-            Fact(**{**fact, "triplet": TripletId(fact["triplet"])}) for fact in values["facts"]
-        ),
+        facts=tuple(_fact(fact) for fact in values["facts"]),
         stats=None if stats is None else AnswerStats(**stats),
         thought=values.get("thought", ""),
     )
+
+
+def _fact(values: dict[str, Any]) -> Fact:
+    path = tuple(TripletId(each) for each in values.get("path", ()))
+    return Fact(**{**values, "triplet": TripletId(values["triplet"]), "path": path})
 
 
 # ── the teachers' answers ───────────────────────────────────────────────────────────────────────
@@ -88,11 +90,11 @@ def save_trace(db: sqlite3.Connection, key: str, question: str, answer: str, mod
 
 def traces(db: sqlite3.Connection, keys: Sequence[str]) -> dict[str, str]:
     """The answers that are there, by key, in the order of ``keys``."""
-    found: dict[str, str] = {}
-    for chunk in chunks(keys):
-        marks = ",".join("?" * len(chunk))
-        rows = db.execute(f"SELECT key, answer FROM traces WHERE key IN ({marks})", chunk)
-        found.update((row["key"], row["answer"]) for row in rows)
+    rows = db.execute(
+        "SELECT key, answer FROM traces WHERE key IN (SELECT value FROM json_each(?))",
+        (json.dumps(keys),),
+    )
+    found = {row["key"]: row["answer"] for row in rows}
     return {key: found[key] for key in keys if key in found}
 
 

@@ -12,12 +12,18 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from model.errors import ReasonerError
+from model.knowledge.labels import norm_label, sense_key
 from model.knowledge.migrations import migrate
 
 Connection = sqlite3.Connection
 """What a transaction hands out."""
 BUSY_S = 10.0
 """How long a writer waits for another one before the person is told."""
+
+LOG_BYTES = 64_000_000
+"""The log in front of the database is cut back to this size."""
+BULK_CACHE_KB = 96_000
+"""Memory for pages while very many rows are written; otherwise SQLite's 2 MB are enough."""
 
 
 class Database:
@@ -61,6 +67,30 @@ class Database:
         """A transaction that is stored when the block ends, or not at all if it raises."""
         with self._in_use() as connection, self._translated():
             connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.rollback()
+                raise
+
+    @contextmanager
+    def write_much(self) -> Iterator[sqlite3.Connection]:
+        """As ``write``, with the memory that a million rows need to be stored quickly."""
+        connection = self._connection()
+        connection.execute(f"PRAGMA cache_size = -{BULK_CACHE_KB}")
+        try:
+            with self.write() as db:
+                yield db
+        finally:
+            connection.execute("PRAGMA cache_size = -2000")
+
+    @contextmanager
+    def scratch(self) -> Iterator[sqlite3.Connection]:
+        """A transaction for temporary tables of this thread: nobody waits for it."""
+        with self._in_use() as connection, self._translated():
+            connection.execute("BEGIN")
             try:
                 yield connection
                 connection.execute("COMMIT")
@@ -129,6 +159,10 @@ class Database:
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")
+        # what a large import left of the log is given back to the disk
+        connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
+        for function in (norm_label, sense_key):
+            connection.create_function(function.__name__, 1, function, deterministic=True)
         return connection
 
     def _drop_dead_threads(self) -> None:
@@ -164,6 +198,11 @@ class Database:
             return ReasonerError(
                 f"The database {self.path} is damaged ({text}). Move the file away and start "
                 "again; pictures and students lie beside it and are not lost."
+            )
+        if "no such module" in text or "no such tokenizer" in text:
+            return ReasonerError(
+                f"This Python comes with SQLite {sqlite3.sqlite_version}, which cannot search text "
+                f"({text}). Use a Python whose SQLite is 3.34 or newer and has FTS5."
             )
         if "readonly" in text or "unable to open" in text:
             return ReasonerError(

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Sequence
 
 from model.knowledge.labels import norm_label, storable
-from model.knowledge.triplet_rows import chunks
-from model.records import Edge, GraphView, Node, PictureId, TripletId
+from model.knowledge.live_rows import picture_of
+from model.knowledge.search_rows import nodes_with
+from model.records import Edge, Node, PictureId, TripletId
 
 MAX_EDGES_PER_NODE = 20
 """A view holds at most this many edges for each node it may hold: a page has to draw them."""
+_THESE = "(SELECT value FROM json_each(?))"
 
 
-def view(db: sqlite3.Connection, focus: str, hops: int, limit: int) -> GraphView:
+def around(
+    db: sqlite3.Connection, focus: str, hops: int, limit: int
+) -> tuple[tuple[Node, ...], tuple[Edge, ...]]:
     """At most ``limit`` nodes within ``hops`` of ``focus`` (or of all), most connected first.
 
     ``focus`` is a label; if no node has exactly this one, all nodes that contain it are meant.
+    The edges are those between the nodes.
     """
-    (total_nodes,) = db.execute("SELECT COUNT(*) FROM nodes").fetchone()
-    (total_edges,) = db.execute("SELECT COUNT(*) FROM triplets").fetchone()
-    rows = db.execute("SELECT MIN(relation) FROM triplets GROUP BY norm_relation ORDER BY 1")
-    relations = tuple(relation for (relation,) in rows)
     limit = max(0, limit)
-    chosen = _around(db, focus, hops, limit) if focus.strip() else _most_connected(db, limit)
-    nodes = _nodes(db, chosen)
-    edges = _edges(db, chosen, limit * MAX_EDGES_PER_NODE)
-    return GraphView(nodes, edges, total_nodes, total_edges, relations)
+    chosen = _near(db, focus, hops, limit) if focus.strip() else _most_connected(db, limit)
+    return _nodes(db, chosen), _edges(db, chosen, limit * MAX_EDGES_PER_NODE)
 
 
 def labels(db: sqlite3.Connection) -> tuple[str, ...]:
@@ -38,7 +38,7 @@ def labels(db: sqlite3.Connection) -> tuple[str, ...]:
 def nodes_with_pictures(db: sqlite3.Connection) -> tuple[Node, ...]:
     """All nodes that have a picture."""
     rows = db.execute("SELECT * FROM nodes WHERE picture IS NOT NULL ORDER BY id")
-    return tuple(_node(row) for row in rows)
+    return tuple(node_of(row) for row in rows)
 
 
 def node_by_picture(db: sqlite3.Connection, picture: PictureId) -> Node | None:
@@ -46,7 +46,7 @@ def node_by_picture(db: sqlite3.Connection, picture: PictureId) -> Node | None:
     row = db.execute(
         "SELECT * FROM nodes WHERE picture = ? ORDER BY degree DESC, id LIMIT 1", (picture,)
     ).fetchone()
-    return None if row is None else _node(row)
+    return None if row is None else node_of(row)
 
 
 def _most_connected(db: sqlite3.Connection, limit: int) -> list[int]:
@@ -54,12 +54,13 @@ def _most_connected(db: sqlite3.Connection, limit: int) -> list[int]:
     return [row["id"] for row in rows]
 
 
-def _around(db: sqlite3.Connection, focus: str, hops: int, limit: int) -> list[int]:
-    chosen = _seeds(db, focus)[:limit]
+def _near(db: sqlite3.Connection, focus: str, hops: int, limit: int) -> list[int]:
+    chosen = _seeds(db, focus, limit)
     reached, frontier = set(chosen), chosen
     for _ in range(max(0, hops)):
-        fresh = [node for node in _neighbours(db, frontier) if node not in reached]
-        frontier = fresh[: limit - len(chosen)]
+        wanted = limit - len(chosen)
+        found = _neighbours(db, frontier, wanted + len(reached))
+        frontier = [node for node in found if node not in reached][:wanted]
         if not frontier:
             break
         chosen = chosen + frontier
@@ -67,71 +68,57 @@ def _around(db: sqlite3.Connection, focus: str, hops: int, limit: int) -> list[i
     return chosen
 
 
-def _seeds(db: sqlite3.Connection, focus: str) -> list[int]:
+def _seeds(db: sqlite3.Connection, focus: str, limit: int) -> list[int]:
     words = norm_label(storable(focus))
     exact = db.execute("SELECT id FROM nodes WHERE norm_label = ?", (words,)).fetchone()
     if exact is not None:
-        return [exact["id"]]
+        return [exact["id"]][:limit]
+    some, value = nodes_with(words)
     rows = db.execute(
-        "SELECT id FROM nodes WHERE INSTR(norm_label, ?) > 0 ORDER BY degree DESC, id", (words,)
+        f"SELECT id FROM nodes WHERE id IN ({some}) ORDER BY degree DESC, id LIMIT ?",
+        (value, limit),
     )
     return [row["id"] for row in rows]
 
 
-def _neighbours(db: sqlite3.Connection, nodes: Sequence[int]) -> list[int]:
-    degrees: dict[int, int] = {}
-    for chunk in chunks(nodes):
-        marks = ",".join("?" * len(chunk))
-        for here, there in (("subject_id", "object_id"), ("object_id", "subject_id")):
-            rows = db.execute(
-                f"""SELECT DISTINCT n.id, n.degree FROM triplets AS t
-                    JOIN nodes AS n ON n.id = t.{there} WHERE t.{here} IN ({marks})""",
-                chunk,
-            )
-            degrees.update((row["id"], row["degree"]) for row in rows)
-    return sorted(degrees, key=lambda node: (-degrees[node], node))
+def _neighbours(db: sqlite3.Connection, nodes: Sequence[int], limit: int) -> list[int]:
+    ids = json.dumps(nodes)
+    rows = db.execute(
+        f"""SELECT id FROM nodes WHERE id IN (
+                SELECT object_id FROM triplets WHERE subject_id IN {_THESE}
+                UNION SELECT subject_id FROM triplets WHERE object_id IN {_THESE})
+            ORDER BY degree DESC, id LIMIT ?""",
+        (ids, ids, limit),
+    )
+    return [row["id"] for row in rows]
 
 
 def _nodes(db: sqlite3.Connection, chosen: Sequence[int]) -> tuple[Node, ...]:
-    found: dict[int, Node] = {}
-    for chunk in chunks(chosen):
-        marks = ",".join("?" * len(chunk))
-        for row in db.execute(f"SELECT * FROM nodes WHERE id IN ({marks})", chunk):
-            found[row["id"]] = _node(row)
+    rows = db.execute(f"SELECT * FROM nodes WHERE id IN {_THESE}", (json.dumps(chosen),))
+    found = {row["id"]: node_of(row) for row in rows}
     return tuple(found[node] for node in chosen)
 
 
 def _edges(db: sqlite3.Connection, chosen: Sequence[int], limit: int) -> tuple[Edge, ...]:
-    inside, edges = set(chosen), list[Edge]()
-    for chunk in chunks(chosen):
-        marks = ",".join("?" * len(chunk))
-        rows = db.execute(
-            f"""SELECT id, subject_id, object_id, relation, relation_picture FROM triplets
-                WHERE subject_id IN ({marks}) ORDER BY id""",
-            chunk,
-        )
-        for row in rows:
-            if row["object_id"] in inside and len(edges) < limit:
-                edges.append(_edge(row))
-    return tuple(edges)
+    ids = json.dumps(chosen)
+    rows = db.execute(
+        f"""SELECT id, subject_id, object_id, relation, relation_picture FROM triplets
+            WHERE subject_id IN {_THESE} AND +object_id IN {_THESE} ORDER BY id LIMIT ?""",
+        (ids, ids, limit),
+    )
+    return tuple(_edge(row) for row in rows)
 
 
 def _edge(row: sqlite3.Row) -> Edge:
-    picture = row["relation_picture"]
     return Edge(
         id=TripletId(row["id"]),
         source=row["subject_id"],
         target=row["object_id"],
         label=row["relation"],
-        picture=None if picture is None else PictureId(picture),
+        picture=picture_of(row["relation_picture"]),
     )
 
 
-def _node(row: sqlite3.Row) -> Node:
-    picture = row["picture"]
-    return Node(
-        id=row["id"],
-        label=row["label"],
-        picture=None if picture is None else PictureId(picture),
-        degree=row["degree"],
-    )
+def node_of(row: sqlite3.Row) -> Node:
+    """The record of a row of nodes."""
+    return Node(row["id"], row["label"], picture_of(row["picture"]), row["degree"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
@@ -11,7 +12,6 @@ import numpy as np
 from model.knowledge.adjacency import Ints
 from model.knowledge.database import Connection
 from model.knowledge.labels import norm_label, storable
-from model.knowledge.triplet_rows import chunks
 
 _AT_ONCE = 20_000
 """Rows that are turned into numbers at a time: memory for a million would be ten times theirs."""
@@ -72,26 +72,22 @@ def all_labels(db: Connection) -> Iterator[tuple[int, str]]:
 
 def nodes_named(db: Connection, labels: Sequence[str]) -> dict[str, int]:
     """The nodes that have one of the labels, by the label as labels are compared."""
-    found: dict[str, int] = {}
-    for some in chunks(sorted({norm_label(storable(label)) for label in labels})):
-        marks = ",".join("?" * len(some))
-        rows = db.execute(
-            f"SELECT norm_label, id FROM nodes WHERE norm_label IN ({marks})", list(some)
-        )
-        found.update((row["norm_label"], row["id"]) for row in rows)
-    return found
+    norms = json.dumps(list({norm_label(storable(label)) for label in labels}))
+    rows = db.execute(
+        """SELECT n.norm_label, n.id FROM json_each(?) AS j
+           CROSS JOIN nodes AS n ON n.norm_label = j.value""",
+        (norms,),
+    )
+    return {row["norm_label"]: row["id"] for row in rows}
 
 
 def words_of_triplets(db: Connection, ids: Sequence[int]) -> dict[int, tuple[str, str, str]]:
     """Subject, relation and object in words, by the id of the triplet."""
-    found: dict[int, tuple[str, str, str]] = {}
-    for some in chunks(ids):
-        marks = ",".join("?" * len(some))
-        rows = db.execute(
-            f"""SELECT t.id, s.label, t.relation, o.label FROM triplets AS t
-                JOIN nodes AS s ON s.id = t.subject_id JOIN nodes AS o ON o.id = t.object_id
-                WHERE t.id IN ({marks})""",
-            list(some),
-        )
-        found.update((triplet, (what, action, result)) for triplet, what, action, result in rows)
-    return found
+    rows = db.execute(
+        """SELECT t.id, s.label, t.relation, o.label FROM json_each(?) AS j
+           CROSS JOIN triplets AS t ON t.id = j.value
+           CROSS JOIN nodes AS s ON s.id = t.subject_id
+           CROSS JOIN nodes AS o ON o.id = t.object_id""",
+        (json.dumps(ids),),
+    )
+    return {triplet: (what, action, result) for triplet, what, action, result in rows}

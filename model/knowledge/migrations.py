@@ -6,11 +6,14 @@ the present one by the functions that it has not seen yet, each in a transaction
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Callable
+from typing import Any
 
 from model.errors import ReasonerError
+from model.knowledge.labels import sense_key
 
 Migration = Callable[[sqlite3.Connection], None]
 
@@ -145,6 +148,106 @@ def m004_chats(db: sqlite3.Connection) -> None:
     db.execute("CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
 
 
+def m005_provenance(db: sqlite3.Connection) -> None:
+    """How sure a triplet is, who made it, and where it came from."""
+    db.execute("ALTER TABLE triplets ADD COLUMN confidence REAL NOT NULL DEFAULT 1.0")
+    db.execute("ALTER TABLE triplets ADD COLUMN author TEXT NOT NULL DEFAULT ''")
+    db.execute("ALTER TABLE triplets ADD COLUMN origin TEXT NOT NULL DEFAULT ''")
+
+
+def m006_changes(db: sqlite3.Connection) -> None:
+    """What an edit changed lies in rows, not in JSON: an edit may touch a million triplets."""
+    old = db.execute("SELECT id, words, before, after, undone, at FROM edits").fetchall()
+    db.execute("DROP TABLE edits")
+    db.execute(
+        """CREATE TABLE edits (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            words TEXT NOT NULL,
+            undone INTEGER NOT NULL DEFAULT 0,
+            at REAL NOT NULL,
+            first_added INTEGER,
+            last_added INTEGER,
+            renamed_from TEXT,
+            renamed_to TEXT)"""
+    )
+    db.execute(
+        """CREATE TABLE changes (
+            edit INTEGER NOT NULL REFERENCES edits (id) ON DELETE CASCADE,
+            side TEXT NOT NULL,
+            id INTEGER NOT NULL,
+            subject TEXT NOT NULL,
+            relation TEXT NOT NULL,
+            object TEXT NOT NULL,
+            subject_picture TEXT,
+            relation_picture TEXT,
+            object_picture TEXT,
+            source TEXT NOT NULL,
+            note TEXT NOT NULL,
+            version INTEGER NOT NULL,
+            created_at REAL NOT NULL,
+            confidence REAL NOT NULL DEFAULT 1.0,
+            author TEXT NOT NULL DEFAULT '',
+            origin TEXT NOT NULL DEFAULT '',
+            PRIMARY KEY (edit, side, id)) WITHOUT ROWID"""
+    )
+    for edit, words, before, after, undone, at in old:
+        db.execute(
+            "INSERT INTO edits (id, words, undone, at) VALUES (?, ?, ?, ?)",
+            (edit, words, undone, at),
+        )
+        for side, text in (("before", before), ("after", after)):
+            rows: list[dict[str, Any] | None] = json.loads(text)
+            db.executemany(
+                """INSERT INTO changes (edit, side, id, subject, relation, object,
+                       subject_picture, relation_picture, object_picture, source, note, version,
+                       created_at)
+                   VALUES (:edit, :side, :id, :subject, :relation, :object, :subject_picture,
+                       :relation_picture, :object_picture, :source, :note, :version, :created_at)
+                """,
+                [{**row, "edit": edit, "side": side} for row in rows if row is not None],
+            )
+
+
+def m007_finding(db: sqlite3.Connection) -> None:
+    """Indexes that keep search, relations, faces and likely duplicates quick at a million rows."""
+    db.execute("CREATE INDEX triplets_by_relation ON triplets (norm_relation)")
+    db.execute(
+        """CREATE INDEX triplets_by_subject_picture ON triplets (subject_id, id)
+           WHERE subject_picture IS NOT NULL"""
+    )
+    db.execute(
+        """CREATE INDEX triplets_by_object_picture ON triplets (object_id, id)
+           WHERE object_picture IS NOT NULL"""
+    )
+    db.execute("ALTER TABLE nodes ADD COLUMN sense TEXT NOT NULL DEFAULT ''")
+    labels = db.execute("SELECT label, id FROM nodes").fetchall()
+    db.executemany(
+        "UPDATE nodes SET sense = ? WHERE id = ?", [(sense_key(label), id) for label, id in labels]
+    )
+    db.execute("CREATE INDEX nodes_by_sense ON nodes (sense) WHERE sense <> ''")
+    db.execute(
+        """CREATE TABLE refused_pairs (
+            first TEXT NOT NULL,
+            second TEXT NOT NULL,
+            PRIMARY KEY (first, second)) WITHOUT ROWID"""
+    )
+    db.execute(
+        """CREATE VIRTUAL TABLE node_words USING fts5 (norm_label, content = 'nodes',
+           content_rowid = 'id', tokenize = 'trigram case_sensitive 1')"""
+    )
+    db.execute("INSERT INTO node_words (node_words) VALUES ('rebuild')")
+    added = "INSERT INTO node_words (rowid, norm_label) VALUES (new.id, new.norm_label);"
+    gone = (
+        "INSERT INTO node_words (node_words, rowid, norm_label) "
+        "VALUES ('delete', old.id, old.norm_label);"
+    )
+    db.execute(f"CREATE TRIGGER node_added AFTER INSERT ON nodes BEGIN {added} END")
+    db.execute(f"CREATE TRIGGER node_gone AFTER DELETE ON nodes BEGIN {gone} END")
+    db.execute(
+        f"CREATE TRIGGER node_renamed AFTER UPDATE OF norm_label ON nodes BEGIN {gone} {added} END"
+    )
+
+
 def m008_graph_log(db: sqlite3.Connection) -> None:
     """What happened to nodes and triplets, in order, for those who keep the graph in memory.
 
@@ -188,6 +291,9 @@ MIGRATIONS: tuple[Migration, ...] = (
     m002_runs,
     m003_traces,
     m004_chats,
+    m005_provenance,
+    m006_changes,
+    m007_finding,
     m008_graph_log,
 )
 

@@ -9,137 +9,19 @@ is full, the file is damaged, or somebody else holds it for too long.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any
 
 from model.config import DistillConfig
-from model.knowledge import chat_rows, edit_rows, graph_rows, run_rows, triplet_rows
-from model.knowledge.database import BUSY_S, Connection, Database
-from model.knowledge.labels import clean_draft
-from model.knowledge.triplet_rows import Change, words_of
-from model.records import (
-    Chat,
-    ChatId,
-    GraphView,
-    Metric,
-    Node,
-    PictureId,
-    RunId,
-    RunInfo,
-    RunSample,
-    Triplet,
-    TripletDraft,
-    TripletId,
-    TripletPage,
-    Turn,
-)
+from model.knowledge import chat_rows, run_rows
+from model.knowledge.graph_store import GraphStore
+from model.records import Chat, ChatId, Metric, RunId, RunInfo, RunSample, Turn
 
 
-class Store:
-    """The memory of one workspace, in one SQLite file.
+class Store(GraphStore):
+    """The memory of one workspace, in one SQLite file: the graph, runs, answers and chats.
 
     Raises: ReasonerError if the file cannot be opened, is damaged or comes from a newer version.
     """
-
-    def __init__(self, path: Path, *, busy_s: float = BUSY_S) -> None:
-        self._database = Database(path, busy_s=busy_s)
-
-    def close(self) -> None:
-        """Close the file; the store cannot be used afterwards."""
-        self._database.close()
-
-    # ── triplets ────────────────────────────────────────────────────────────────────────────────
-
-    def add_triplet(self, draft: TripletDraft) -> Triplet:
-        """Store a triplet. The same words again bring new pictures or a new note, not a twin.
-
-        Raises: InputError naming which of what, action and result cannot be used.
-        """
-        return self.add_triplets([draft])[0]
-
-    def add_triplets(self, drafts: Sequence[TripletDraft]) -> tuple[Triplet, ...]:
-        """Store all of the triplets or none; together they are one edit for undo.
-
-        Raises: InputError as ``add_triplet``.
-        """
-        cleaned = [clean_draft(draft) for draft in drafts]
-        with self._database.write() as db:
-            version = edit_rows.tick(db)
-            changes = [triplet_rows.add(db, draft, version) for draft in cleaned]
-            merged = _merged(changes)
-            edit_rows.record(db, _added_words(merged), merged)
-            return tuple(_present(change.after) for change in changes)
-
-    def edit_triplet(self, triplet: TripletId, draft: TripletDraft, version: int) -> Triplet:
-        """Replace a triplet that is still the ``version`` that the person saw.
-
-        Raises: StaleEditError with the newer words; GraphError if it is gone or would become the
-        twin of another one; InputError as ``add_triplet``.
-        """
-        cleaned = clean_draft(draft)
-        with self._database.write() as db:
-            tick = edit_rows.tick(db)
-            change = triplet_rows.edit(db, triplet, cleaned, version, tick)
-            words = f"changed {words_of(_present(change.before))} to {words_of(cleaned)}."
-            edit_rows.record(db, words, [change])
-            return _present(change.after)
-
-    def delete_triplet(self, triplet: TripletId) -> None:
-        """Delete a triplet, and the nodes that nothing else touches. Raises: GraphError."""
-        with self._database.write() as db:
-            known = triplet_rows.get(db, triplet)
-            triplet_rows.remove(db, triplet)
-            edit_rows.record(db, f"deleted {words_of(known)}.", [Change(known, None)])
-
-    def undo(self) -> str:
-        """Take the last edit of the graph back; says in words which. Raises: GraphError."""
-        with self._database.write() as db:
-            return edit_rows.undo(db)
-
-    def redo(self) -> str:
-        """Make the edit again that was undone last; says in words which. Raises: GraphError."""
-        with self._database.write() as db:
-            return edit_rows.redo(db)
-
-    def triplet(self, triplet: TripletId) -> Triplet:
-        """One triplet. Raises: GraphError if it is not there."""
-        with self._database.read() as db:
-            return triplet_rows.get(db, triplet)
-
-    def triplets(
-        self, query: str = "", *, limit: int = 50, offset: int = 0, order: str = "newest"
-    ) -> TripletPage:
-        """Triplets in which every word of ``query`` occurs; newest, oldest or name first."""
-        with self._database.read() as db:
-            return triplet_rows.page(db, query, limit, offset, order)
-
-    def facts_about(self, labels: Sequence[str], limit: int = 50) -> tuple[Triplet, ...]:
-        """Triplets whose subject or object is one of the labels; those that join two are first."""
-        with self._database.read() as db:
-            return triplet_rows.about(db, labels, limit)
-
-    # ── the graph ───────────────────────────────────────────────────────────────────────────────
-
-    def graph(self, focus: str = "", *, hops: int = 2, limit: int = 300) -> GraphView:
-        """At most ``limit`` nodes around a label (of all, if empty), most connected first."""
-        with self._database.read() as db:
-            return graph_rows.view(db, focus, hops, limit)
-
-    def labels(self) -> tuple[str, ...]:
-        """The labels of all nodes, most connected first."""
-        with self._database.read() as db:
-            return graph_rows.labels(db)
-
-    def nodes_with_pictures(self) -> tuple[Node, ...]:
-        """All nodes that have a picture."""
-        with self._database.read() as db:
-            return graph_rows.nodes_with_pictures(db)
-
-    def node_by_picture(self, picture: PictureId) -> Node | None:
-        """The most connected node that has this very picture, or ``None``."""
-        with self._database.read() as db:
-            return graph_rows.node_by_picture(db, picture)
 
     # ── runs ────────────────────────────────────────────────────────────────────────────────────
 
@@ -284,32 +166,3 @@ class Store:
         """Keep a small value under a name."""
         with self._database.write() as db:
             chat_rows.set_setting(db, key, value)
-
-    # ── those who keep the graph in memory ──────────────────────────────────────────────────────
-
-    def snapshot(self) -> AbstractContextManager[Connection]:
-        """One state of the graph for several functions of the ``*_rows`` modules."""
-        return self._database.read()
-
-
-def _present(triplet: Triplet | None) -> Triplet:
-    assert triplet is not None
-    return triplet
-
-
-def _merged(changes: Sequence[Change]) -> list[Change]:
-    # A list may name the same triplet twice; undo must go back to before the first of them.
-    merged: dict[TripletId, Change] = {}
-    for change in changes:
-        after = _present(change.after)
-        first = merged.get(after.id, change)
-        merged[after.id] = Change(first.before, after)
-    return list(merged.values())
-
-
-def _added_words(changes: Sequence[Change]) -> str:
-    fresh = sum(change.before is None for change in changes)
-    if len(changes) > 1:
-        return f"added {fresh:,} and updated {len(changes) - fresh:,} triplets."
-    verb = "added" if fresh else "updated"
-    return "".join(f"{verb} {words_of(_present(change.after))}." for change in changes)

@@ -1,4 +1,4 @@
-"""The SQL of triplets and their nodes; every function works inside the caller's transaction.
+"""The SQL of single triplets; every function works inside the caller's transaction.
 
 A node exists as long as a triplet touches it. Its label is the first spelling that was stored,
 until somebody edits it; its picture is that of the oldest triplet that shows it.
@@ -7,40 +7,16 @@ until somebody edits it; its picture is that of the oldest triplet that shows it
 from __future__ import annotations
 
 import dataclasses
+import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
 
 from model.errors import GraphError, StaleEditError
-from model.knowledge.labels import norm_label, storable
-from model.records import PictureId, Triplet, TripletDraft, TripletId, TripletPage
-
-Value = TypeVar("Value", int, str)
-
-_JOINED = """FROM triplets AS t
-    JOIN nodes AS s ON s.id = t.subject_id
-    JOIN nodes AS o ON o.id = t.object_id"""
-_TRIPLETS = f"""SELECT t.id, s.label AS subject, t.relation, o.label AS object, t.subject_picture,
-    t.relation_picture, t.object_picture, t.source, t.note, t.version, t.created_at {_JOINED}"""
-_ORDERS = {
-    "newest": "t.id DESC",
-    "oldest": "t.id",
-    "name": "s.norm_label, t.norm_relation, o.norm_label, t.id",
-}
-MAX_WORDS = 16
-"""Words of a search that count; the rest of a pasted page does not."""
-_CHUNK = 500
-"""Values in one ``IN (…)``: older SQLite versions take at most 999."""
-
-
-@dataclass(frozen=True)
-class Change:
-    """What an edit did to one triplet: ``None`` stands for not being there."""
-
-    before: Triplet | None
-    after: Triplet | None
+from model.knowledge.edit_rows import Edit
+from model.knowledge.labels import norm_label, sense_key
+from model.knowledge.live_rows import SELECTED, triplet_of
+from model.records import Triplet, TripletDraft, TripletId
 
 
 def words_of(triplet: Triplet | TripletDraft) -> str:
@@ -51,13 +27,13 @@ def words_of(triplet: Triplet | TripletDraft) -> str:
 # ── reading ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def find(db: sqlite3.Connection, triplet: TripletId) -> Triplet | None:
+def find(db: sqlite3.Connection, triplet: int) -> Triplet | None:
     """One triplet, or ``None``."""
-    row = db.execute(f"{_TRIPLETS} WHERE t.id = ?", (triplet,)).fetchone()
-    return None if row is None else _triplet(row)
+    row = db.execute(f"{SELECTED} WHERE t.id = ?", (triplet,)).fetchone()
+    return None if row is None else triplet_of(row)
 
 
-def get(db: sqlite3.Connection, triplet: TripletId) -> Triplet:
+def get(db: sqlite3.Connection, triplet: int) -> Triplet:
     """One triplet. Raises: GraphError if it is not there."""
     found = find(db, triplet)
     if found is None:
@@ -68,116 +44,120 @@ def get(db: sqlite3.Connection, triplet: TripletId) -> Triplet:
     return found
 
 
-def same_words(db: sqlite3.Connection, draft: TripletDraft) -> Triplet | None:
+def same_words(db: sqlite3.Connection, draft: TripletDraft | Triplet) -> Triplet | None:
     """The stored triplet with the same three labels, case aside."""
     row = db.execute(
-        f"{_TRIPLETS} WHERE s.norm_label = ? AND t.norm_relation = ? AND o.norm_label = ?",
+        f"{SELECTED} WHERE s.norm_label = ? AND t.norm_relation = ? AND o.norm_label = ?",
         (norm_label(draft.subject), norm_label(draft.relation), norm_label(draft.object)),
     ).fetchone()
-    return None if row is None else _triplet(row)
-
-
-def page(db: sqlite3.Connection, query: str, limit: int, offset: int, order: str) -> TripletPage:
-    """Triplets in which every word of ``query`` occurs, and how many there are in all."""
-    if order not in _ORDERS:
-        raise ValueError(f"order is {order!r}; it must be one of {', '.join(_ORDERS)}")
-    words = norm_label(storable(query)).split()[:MAX_WORDS]
-    patterns = [f"%{_escaped(word)}%" for word in words]
-    one_word = r"""(s.norm_label LIKE ? ESCAPE '\' OR t.norm_relation LIKE ? ESCAPE '\'
-                    OR o.norm_label LIKE ? ESCAPE '\')"""
-    where = "WHERE " + " AND ".join([one_word] * len(patterns)) if patterns else ""
-    values: list[str | int] = [pattern for pattern in patterns for _ in range(3)]
-    (total,) = db.execute(f"SELECT COUNT(*) {_JOINED} {where}", values).fetchone()
-    rows = db.execute(
-        f"{_TRIPLETS} {where} ORDER BY {_ORDERS[order]} LIMIT ? OFFSET ?",
-        [*values, max(0, limit), max(0, offset)],
-    )
-    return TripletPage(tuple(_triplet(row) for row in rows), total)
+    return None if row is None else triplet_of(row)
 
 
 def about(db: sqlite3.Connection, labels: Sequence[str], limit: int) -> tuple[Triplet, ...]:
     """Triplets whose subject or object is one of the labels; those that join two come first."""
-    nodes: set[int] = set()
-    for norms in chunks(sorted({norm_label(label) for label in labels})):
-        marks = ",".join("?" * len(norms))
-        found = db.execute(f"SELECT id FROM nodes WHERE norm_label IN ({marks})", norms)
-        nodes.update(row["id"] for row in found)
-    hits: dict[int, int] = {}
-    for chunk in chunks(sorted(nodes)):
-        marks = ",".join("?" * len(chunk))
-        for end in ("subject_id", "object_id"):
-            for row in db.execute(f"SELECT id FROM triplets WHERE {end} IN ({marks})", chunk):
-                hits[row["id"]] = hits.get(row["id"], 0) + 1
-    best = sorted(hits, key=lambda triplet: (-hits[triplet], -triplet))[: max(0, limit)]
-    return tuple(get(db, TripletId(triplet)) for triplet in best)
+    norms = json.dumps(sorted({norm_label(label) for label in labels}))
+    rows = db.execute(
+        """WITH named (id) AS MATERIALIZED (
+               SELECT n.id FROM json_each(?) AS j JOIN nodes AS n ON n.norm_label = j.value)
+           SELECT id FROM (
+               SELECT t.id FROM named CROSS JOIN triplets AS t ON t.subject_id = named.id
+               UNION ALL
+               SELECT t.id FROM named CROSS JOIN triplets AS t ON t.object_id = named.id)
+           GROUP BY id ORDER BY COUNT(*) DESC, id DESC LIMIT ?""",
+        (norms, max(0, limit)),
+    ).fetchall()
+    return tuple(get(db, row["id"]) for row in rows)
 
 
-def chunks(values: Sequence[Value]) -> Iterator[Sequence[Value]]:
-    """The values in pieces that fit into one ``IN (…)``."""
-    return (values[start : start + _CHUNK] for start in range(0, len(values), _CHUNK))
+def after(db: sqlite3.Connection, last: int, limit: int) -> Iterator[Triplet]:
+    """The triplets that follow a number, oldest first."""
+    rows = db.execute(f"{SELECTED} WHERE t.id > ? ORDER BY t.id LIMIT ?", (last, limit))
+    return (triplet_of(row) for row in rows.fetchall())
 
 
 # ── writing ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def add(db: sqlite3.Connection, draft: TripletDraft, version: int) -> Change:
+def add(edit: Edit, draft: TripletDraft) -> TripletId:
     """Store a cleaned draft; the same words again only bring new pictures or a new note."""
+    db = edit.db
     known = same_words(db, draft)
     if known is not None:
-        merged = _merged(known, draft, version)
-        if merged != known:
-            put(db, merged)
-        return Change(known, merged)
+        edit.touch("t.id = ?", known.id)
+        merge_into(db, known, draft, edit.version)
+        return known.id
     row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'triplets'").fetchone()
-    fresh = _triplet_of(
-        draft, TripletId(1 if row is None else row["seq"] + 1), version, time.time()
-    )
+    fresh = _triplet(draft, TripletId(1 if row is None else row["seq"] + 1), edit.version)
+    edit.fresh(fresh.id)
     spelled = dataclasses.replace(
         fresh, subject=_spelling(db, draft.subject), object=_spelling(db, draft.object)
     )
     put(db, spelled)
-    return Change(None, get(db, spelled.id))
+    return fresh.id
 
 
-def edit(
-    db: sqlite3.Connection, triplet: TripletId, draft: TripletDraft, seen: int, version: int
-) -> Change:
+def change(edit: Edit, triplet: TripletId, draft: TripletDraft, seen: int) -> Triplet:
     """Replace a triplet by a cleaned draft, if it is still the version that was ``seen``.
 
-    Raises: StaleEditError with the newer words; GraphError if it is gone, or if another triplet
-    has these words already.
+    Returns: what it was before. Raises: StaleEditError with the newer words; GraphError if it is
+    gone, or if another triplet has these words already.
     """
-    known = get(db, triplet)
+    known = get(edit.db, triplet)
     if known.version != seen:
         raise StaleEditError(
             f"Somebody else changed this triplet (number {triplet}) in the meantime: it is now "
             f"{words_of(known)}. Nothing was overwritten; look at it and make your change again."
         )
-    twin = same_words(db, draft)
+    twin = same_words(edit.db, draft)
     if twin is not None and twin.id != triplet:
         raise GraphError(
             f"{words_of(twin)} is already in the graph as number {twin.id}. "
             "Edit that triplet, or delete one of the two."
         )
-    after = _triplet_of(draft, triplet, version, known.created_at)
-    put(db, after)
-    return Change(known, get(db, triplet))
+    edit.touch("t.id = ?", triplet)
+    put(edit.db, _triplet(draft, triplet, edit.version, known.created_at))
+    return known
+
+
+def remove(edit: Edit, triplet: TripletId) -> Triplet:
+    """Delete a triplet; returns what it was. Raises: GraphError if it is gone."""
+    known = get(edit.db, triplet)
+    edit.touch("t.id = ?", triplet)
+    edit.db.execute("DELETE FROM triplets WHERE id = ?", (triplet,))
+    return known
+
+
+def merge_into(
+    db: sqlite3.Connection, known: Triplet, other: TripletDraft | Triplet, version: int
+) -> None:
+    """Give a stored triplet the pictures and the note of another one with the same words."""
+    merged = dataclasses.replace(
+        known,
+        subject_picture=other.subject_picture or known.subject_picture,
+        relation_picture=other.relation_picture or known.relation_picture,
+        object_picture=other.object_picture or known.object_picture,
+        note=other.note or known.note,
+    )
+    if merged != known:
+        put(db, dataclasses.replace(merged, version=version))
 
 
 def put(db: sqlite3.Connection, triplet: Triplet) -> None:
-    """Write a triplet under its own id, with the spelling of its labels; ``refresh`` follows."""
+    """Write a triplet under its own id, with the spelling of its labels."""
     subject, object_ = _node(db, triplet.subject), _node(db, triplet.object)
     db.execute(
         """INSERT INTO triplets (id, subject_id, relation, norm_relation, object_id,
                subject_picture, relation_picture, object_picture, source, note, version,
-               created_at, updated_at)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+               created_at, updated_at, confidence, author, origin)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
            ON CONFLICT (id) DO UPDATE SET subject_id = excluded.subject_id,
                relation = excluded.relation, norm_relation = excluded.norm_relation,
                object_id = excluded.object_id, subject_picture = excluded.subject_picture,
                relation_picture = excluded.relation_picture,
                object_picture = excluded.object_picture, source = excluded.source,
-               note = excluded.note, version = excluded.version, updated_at = excluded.updated_at
+               note = excluded.note, version = excluded.version,
+               updated_at = excluded.updated_at, confidence = excluded.confidence,
+               author = excluded.author, origin = excluded.origin
         """,
         (
             triplet.id,
@@ -191,77 +171,19 @@ def put(db: sqlite3.Connection, triplet: Triplet) -> None:
             triplet.version,
             triplet.created_at,
             time.time(),
+            triplet.confidence,
+            triplet.author,
+            triplet.origin,
         ),
     )
 
 
-def remove(db: sqlite3.Connection, triplet: TripletId) -> None:
-    """Delete a triplet; ``refresh`` follows."""
-    db.execute("DELETE FROM triplets WHERE id = ?", (triplet,))
-
-
-def refresh(db: sqlite3.Connection, labels: Iterable[str]) -> None:
-    """Bring picture and degree of nodes up to date, and drop those that no triplet touches."""
-    for norm in sorted({norm_label(label) for label in labels}):
-        row = db.execute("SELECT id FROM nodes WHERE norm_label = ?", (norm,)).fetchone()
-        if row is None:
-            continue
-        node = row["id"]
-        (degree,) = db.execute(
-            """SELECT (SELECT COUNT(*) FROM triplets WHERE subject_id = :node)
-                    + (SELECT COUNT(*) FROM triplets WHERE object_id = :node)""",
-            {"node": node},
-        ).fetchone()
-        if degree == 0:
-            db.execute("DELETE FROM nodes WHERE id = ?", (node,))
-            continue
-        face = db.execute(
-            """SELECT id, subject_picture AS picture FROM triplets
-                   WHERE subject_id = :node AND subject_picture IS NOT NULL
-               UNION ALL SELECT id, object_picture FROM triplets
-                   WHERE object_id = :node AND object_picture IS NOT NULL
-               ORDER BY 1 LIMIT 1""",
-            {"node": node},
-        ).fetchone()
-        picture = None if face is None else face["picture"]
-        db.execute("UPDATE nodes SET degree = ?, picture = ? WHERE id = ?", (degree, picture, node))
-
-
-def _merged(known: Triplet, draft: TripletDraft, version: int) -> Triplet:
-    pictures = (
-        draft.subject_picture or known.subject_picture,
-        draft.relation_picture or known.relation_picture,
-        draft.object_picture or known.object_picture,
-    )
-    note = draft.note or known.note
-    if pictures == known.pictures and note == known.note:
-        return known
-    return dataclasses.replace(
-        known,
-        subject_picture=pictures[0],
-        relation_picture=pictures[1],
-        object_picture=pictures[2],
-        note=note,
-        version=version,
-    )
-
-
-def _triplet_of(
-    draft: TripletDraft, triplet: TripletId, version: int, created_at: float
+def _triplet(
+    draft: TripletDraft, triplet: TripletId, version: int, created_at: float | None = None
 ) -> Triplet:
-    return Triplet(
-        id=triplet,
-        subject=draft.subject,
-        relation=draft.relation,
-        object=draft.object,
-        subject_picture=draft.subject_picture,
-        relation_picture=draft.relation_picture,
-        object_picture=draft.object_picture,
-        source=draft.source,
-        note=draft.note,
-        version=version,
-        created_at=created_at,
-    )
+    at = time.time() if created_at is None else created_at
+    parts = {field.name: getattr(draft, field.name) for field in dataclasses.fields(draft)}
+    return Triplet(id=triplet, version=version, created_at=at, **parts)
 
 
 def _spelling(db: sqlite3.Connection, label: str) -> str:
@@ -273,34 +195,10 @@ def _spelling(db: sqlite3.Connection, label: str) -> str:
 
 def _node(db: sqlite3.Connection, label: str) -> int:
     db.execute(
-        """INSERT INTO nodes (label, norm_label) VALUES (?, ?)
+        """INSERT INTO nodes (label, norm_label, sense) VALUES (?, ?, ?)
            ON CONFLICT (norm_label) DO UPDATE SET label = excluded.label
            WHERE label <> excluded.label""",
-        (label, norm_label(label)),
+        (label, norm_label(label), sense_key(label)),
     )
     row = db.execute("SELECT id FROM nodes WHERE norm_label = ?", (norm_label(label),)).fetchone()
     return int(row["id"])
-
-
-def _escaped(word: str) -> str:
-    return word.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
-
-
-def _triplet(row: sqlite3.Row) -> Triplet:
-    return Triplet(
-        id=TripletId(row["id"]),
-        subject=row["subject"],
-        relation=row["relation"],
-        object=row["object"],
-        subject_picture=_picture(row["subject_picture"]),
-        relation_picture=_picture(row["relation_picture"]),
-        object_picture=_picture(row["object_picture"]),
-        source=row["source"],
-        note=row["note"],
-        version=row["version"],
-        created_at=row["created_at"],
-    )
-
-
-def _picture(value: str | None) -> PictureId | None:
-    return None if value is None else PictureId(value)

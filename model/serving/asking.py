@@ -84,7 +84,7 @@ class Asking:
         """``graph_is_filled`` returns once the examples are in the graph."""
         self._store, self._pictures, self._students = store, pictures, students
         self._graph_is_filled = graph_is_filled
-        self._known = KnownPictures(store, pictures)
+        self.known_pictures = KnownPictures(store, pictures)
         self._memory = GraphMemory(store)
 
     def prepare(self) -> None:
@@ -141,7 +141,7 @@ class Asking:
         message = Message("user", turn.text, len(turn.pictures), turn.roles)
         images = [decode(self._pictures.path(picture)) for picture in turn.pictures]
         prompt = engine.student.prompt([message], images)
-        return self._known.nearest(engine, lambda student: student.imagine(prompt))
+        return self.known_pictures.nearest(engine, lambda student: student.imagine(prompt))
 
     def _strangers(self, engine: Engine, pictures: Sequence[PictureId]) -> list[int]:
         """Which of the pictures are like nothing the student has seen; those of the graph never."""
@@ -165,7 +165,7 @@ class Asking:
             if name:
                 labels.append(name)
             else:
-                look_alikes += self._known.look_alikes(engine, picture)
+                look_alikes += self.known_pictures.look_alikes(engine, picture)
         config = RetrievalConfig(mode=settings.retrieval)
         with self._memory.current() as graph:
             return tuple(retrieve(graph, turn.text, labels, look_alikes, config))

@@ -42,7 +42,7 @@ class KnownPictures:
             return None
         import torch
 
-        known_NE = torch.stack(self._embeddings(engine, nodes))
+        known_NE = torch.stack(self.embeddings(engine, nodes))
         imagined_E = engine.run(imagine).result()
         scores_N = known_NE @ imagined_E
         best = int(scores_N.argmax())
@@ -59,12 +59,13 @@ class KnownPictures:
 
         image = decode(self._pictures.path(picture))
         asked_E = engine.run(lambda student: student.picture_embeddings([image])).result()[0]
-        scores_N = torch.stack(self._embeddings(engine, nodes)) @ asked_E
+        scores_N = torch.stack(self.embeddings(engine, nodes)) @ asked_E
         best = scores_N.topk(min(most, len(nodes)))
         pairs = zip(best.values.tolist(), best.indices.tolist(), strict=True)
         return [nodes[place].id for score, place in pairs if score >= LOOKS_LIKE]
 
-    def _embeddings(self, engine: Engine, nodes: Sequence[Node]) -> list[Tensor]:
+    def embeddings(self, engine: Engine, nodes: Sequence[Node]) -> list[Tensor]:
+        """The embedding of each node's picture, normalised; nodes without a picture have none."""
         keys = [(engine.weights_hash, node.picture) for node in nodes if node.picture]
         with self._lock:
             missing = list(dict.fromkeys(key for key in keys if key not in self._kept))
