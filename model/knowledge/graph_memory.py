@@ -23,14 +23,14 @@ class Graph:
 
     def __init__(self, db: Connection) -> None:
         """Read all of it: about 5 s for a million triplets."""
-        self._relations: dict[str, int] = {}
-        subject_T, relation_T, object_T, edge_T = index_rows.all_triplets(db, self._relations)
+        self.relations: dict[str, int] = {}  # numbered in the order in which they came
+        subject_T, relation_T, object_T, edge_T = index_rows.all_triplets(db, self.relations)
         nodes = max(int(subject_T.max(initial=-1)), int(object_T.max(initial=-1))) + 1
         self.index = GraphIndex.from_arrays(
-            subject_T, relation_T, object_T, nodes, len(self._relations), edge_T
+            subject_T, relation_T, object_T, nodes, len(self.relations), edge_T
         )
         self.labels = LabelIndex(index_rows.all_labels(db))
-        self.gate = RelationGate(self._relations)
+        self.gate = RelationGate(self.relations)
         self.seen = index_rows.last_change(db)
         self.db = db
 
@@ -43,15 +43,15 @@ class Graph:
             elif sign > 0:
                 self.index.add(subject, self._relation(words), object_, number)
             else:
-                self.index.remove(subject, self._relations[words], object_)
+                self.index.remove(subject, self.relations[words], object_)
         self.seen += len(changes)
 
     def _relation(self, words: str) -> int:
-        if words not in self._relations:
-            self._relations[words] = len(self._relations)
+        if words not in self.relations:
+            self.relations[words] = len(self.relations)
             self.gate.add(words)
-            self.index.num_relations = len(self._relations)
-        return self._relations[words]
+            self.index.num_relations = len(self.relations)
+        return self.relations[words]
 
     def nodes_named(self, labels: Sequence[str]) -> dict[str, int]:
         """The nodes that have one of the labels, by the label as labels are compared."""
