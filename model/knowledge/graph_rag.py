@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from model.config import RetrievalConfig
 from model.knowledge.graph_memory import Graph
-from model.knowledge.graph_walk import walk
+from model.knowledge.graph_walk import Weights, walk
 from model.knowledge.pagerank import nearby
 from model.knowledge.question_words import LITTLE_WORDS, phrases, words
 from model.records import Fact, TripletId
@@ -32,16 +32,20 @@ def retrieve(
     picture_labels: Sequence[str] = (),
     look_alikes: Sequence[int] = (),
     config: RetrievalConfig | None = None,
+    gate_R: Weights | None = None,
 ) -> list[Fact]:
     """The facts that the question leans on, heaviest first; empty if it asks about no step.
 
     ``picture_labels`` are the names of its pictures; ``look_alikes`` nodes that look like one
     without a name, most alike first. ``weight`` is 1 for an edge from a named thing by a named
     relation, less for each further hop, and less if either is only like what is named.
+    ``gate_R`` weighs relations otherwise than by the question's words, as a trained reasoner does.
+
+    Shapes: ``gate_R`` as in ``GraphIndex.expand``.
     """
     config = config or RetrievalConfig()
     tokens = words(question)[:LONGEST_QUESTION]
-    gate_R = graph.gate.weights(tokens)
+    gate_R = graph.gate.weights(tokens) if gate_R is None else gate_R
     asks_for_step = bool(gate_R.any()) or config.mode == "pagerank"
     seeds = find_seeds(graph, tokens, picture_labels, look_alikes, config) if asks_for_step else {}
     if not seeds:

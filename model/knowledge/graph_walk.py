@@ -52,7 +52,9 @@ def walk(
         edges = index.expand(node_F, gate_R, config.degree_cap)
         weight_E = weight_F[edges.source_E] * gate_R[edges.relation_E]
         weight_E *= DECAY if hop > 1 else 1.0
-        best_E = heaviest(weight_E, edges.edge_E, config.neighbours + len(found))
+        # an edge comes twice if it is walked in both directions within this hop
+        most = 2 * config.neighbours + len(found)
+        best_E = heaviest(weight_E, edges.edge_E, most)
         reached: dict[int, Found] = {}
         fresh = 0
         for place in best_E.tolist():

@@ -72,6 +72,8 @@ def _neighbourhood(
     all_edges, start_E, hop_E, node_F, known = NO_EDGES, none, none, start_F, start_F
     for hop in range(1, REACH + 1):
         edges = index.expand(node_F, None, config.degree_cap)
+        # of two ways to a node the one by the older edge is told
+        edges = chosen(edges, np.lexsort((edges.relation_E, edges.edge_E)))
         start_E = np.concatenate([start_E, node_F[edges.source_E]])
         hop_E = np.concatenate([hop_E, np.full(len(edges.edge_E), hop)])
         all_edges = joined(all_edges, edges)
