@@ -187,6 +187,28 @@ PRESETS: dict[str, StudentConfig] = {
 # ── answering ───────────────────────────────────────────────────────────────────────────────────
 
 
+RETRIEVALS = ("relations", "pagerank")
+
+
+@dataclass(frozen=True)
+class RetrievalConfig:
+    """How facts are looked up in the graph for a question."""
+
+    mode: Literal["relations", "pagerank"] = knob(
+        "relations",
+        "relations: follow the steps that the question names; pagerank: whatever lies near",
+        choices=RETRIEVALS,
+    )
+    facts: int = knob(4, "most facts that an answer is given", min=1, max=200, unit="facts")
+    hops: int = knob(4, "longest way from what the question names", min=1, max=8, unit="hops")
+    neighbours: int = knob(50, "nodes that a walk goes on from", min=1, max=1000, unit="nodes")
+    degree_cap: int = knob(256, "edges of a node that are looked at", min=1, max=100_000)
+    seeds: int = knob(5, "nodes that are only alike to what is asked about", min=0, max=100)
+
+    def __post_init__(self) -> None:
+        check_limits(self)
+
+
 @dataclass(frozen=True)
 class SampleConfig:
     """How an answer is drawn from the student's probabilities."""
@@ -203,6 +225,11 @@ class SampleConfig:
     )
     seed: int = knob(0, "same seed, same answer", min=0, max=2**31 - 1)
     use_graph: bool = knob(True, "look facts up in the graph and give them to the student")
+    retrieval: Literal["relations", "pagerank"] = knob(
+        "relations",
+        "relations: follow the steps that the question names; pagerank: whatever lies near",
+        choices=RETRIEVALS,
+    )
     think: bool = knob(True, "think in short steps before the answer; slower, more often right")
     stop: tuple[str, ...] = ()
 

@@ -103,7 +103,7 @@ class Workspace(GraphWorkspace):
     def prepare(self) -> None:
         """Do in the background what the first visit would wait for."""
         self._students.status()
-        threading.Thread(target=self._ensure_examples, name="examples", daemon=True).start()
+        threading.Thread(target=self._asking.prepare, name="graph", daemon=True).start()
 
     # ── pictures ────────────────────────────────────────────────────────────────────────────────
 

@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from model.knowledge import graph_index
+from model.knowledge import adjacency
 from model.knowledge.adjacency import Edges, spread
 from model.knowledge.graph_index import GraphIndex
 
@@ -127,7 +127,7 @@ def test_changed_edge_by_edge_it_answers_like_plain_lists(
     merge_at: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two roads, one result, whether the overflow is merged often or never."""
-    monkeypatch.setattr(graph_index, "MERGE_AT", merge_at)
+    monkeypatch.setattr(adjacency, "MERGE_AT", merge_at)
     rng = random.Random(3)
     index, lists = GraphIndex.from_arrays([], [], [], 0, 4), Lists(4)
     for step in range(600):

@@ -34,6 +34,7 @@ COLUMNS = {
     "chats": "id created_at updated_at",
     "turns": "chat n turn",
     "settings": "key value",
+    "graph_log": "seq sign id subject words object",
     "migrations": "name applied_at",
 }
 

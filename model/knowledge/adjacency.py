@@ -14,6 +14,9 @@ Ints = npt.NDArray[np.int32]
 Positions = npt.NDArray[np.int64]
 Gate = npt.NDArray[np.floating]
 
+MERGE_AT = 1024
+"""Changes that always fit into the overflow; the tables are merged when one in ``SHARE`` is new."""
+SHARE = 16
 GONE = -1
 """Stands in the place of the other end of an edge that was removed."""
 _GOLDEN = np.uint32(2654435761)
@@ -40,13 +43,29 @@ def spread(edge_E: npt.NDArray[np.int32]) -> npt.NDArray[np.uint32]:
     return spread_E
 
 
+_NONE = np.zeros(0, np.int32)
+NO_EDGES = Edges(np.zeros(0, np.int64), _NONE, _NONE, _NONE)
+
+
 def joined(first: Edges, second: Edges) -> Edges:
     """The edges of both, those of the first one first."""
+    if not len(first.edge_E) or not len(second.edge_E):
+        return first if len(first.edge_E) else second
     return Edges(
         np.concatenate([first.source_E, second.source_E]),
         np.concatenate([first.relation_E, second.relation_E]),
         np.concatenate([first.target_E, second.target_E]),
         np.concatenate([first.edge_E, second.edge_E]),
+    )
+
+
+def chosen(found: Edges, which_E: npt.NDArray[np.bool_] | Positions) -> Edges:
+    """Some of the edges, by a mask or by their places."""
+    return Edges(
+        found.source_E[which_E],
+        found.relation_E[which_E],
+        found.target_E[which_E],
+        found.edge_E[which_E],
     )
 
 
@@ -121,10 +140,10 @@ class Adjacency:
 
     def take(self, nodes_F: Positions, gate_R: Gate | None, cap: int | None) -> Edges:
         """The edges of the nodes, as ``GraphIndex.expand`` says."""
+        if not len(self) or (gate_R is not None and not gate_R.any()):
+            return NO_EDGES
         begin_F, count_F = self._spans(nodes_F)
-        if gate_R is not None and not gate_R.any():
-            count_F[:] = 0
-        elif gate_R is None and cap is not None:
+        if gate_R is None and cap is not None:
             gone_F = [self._gone.get(node, 0) for node in nodes_F.tolist()] if self._gone else 0
             count_F = np.minimum(count_F, cap + np.asarray(gone_F))
         source_E = np.repeat(np.arange(len(nodes_F)), count_F)
@@ -137,7 +156,7 @@ class Adjacency:
             source_E, place_E, relation_E = source_E[open_E], place_E[open_E], relation_E[open_E]
         found = Edges(source_E, relation_E, self._other_T[place_E], self._edge_T[place_E])
         if self._num_gone:
-            found = _chosen(found, found.target_E != GONE)
+            found = chosen(found, found.target_E != GONE)
         fresh = self._waiting(nodes_F, gate_R) if self._num_fresh else None
         if fresh is not None:
             found = joined(found, fresh)
@@ -145,8 +164,10 @@ class Adjacency:
             return found
         return _capped(found, len(nodes_F), gate_R, cap, in_rows=fresh is None)
 
-    def merge(self, num_nodes: int) -> None:
-        """Bring everything that waits into the tables: O(edges), but only now and then."""
+    def settle(self, num_nodes: int) -> None:
+        """Merge what waits into the tables if it is much: O(edges), but only now and then."""
+        if self.changes <= MERGE_AT + len(self) // SHARE:
+            return
         node_T = np.repeat(
             np.arange(len(self._start_N) - 1, dtype=np.int32), np.diff(self._start_N)
         )
@@ -185,15 +206,6 @@ class Adjacency:
         return Edges(source_E.astype(np.int64), relation_E, target_E, edge_E)
 
 
-def _chosen(found: Edges, which_E: npt.NDArray[np.bool_] | Positions) -> Edges:
-    return Edges(
-        found.source_E[which_E],
-        found.relation_E[which_E],
-        found.target_E[which_E],
-        found.edge_E[which_E],
-    )
-
-
 def _capped(
     found: Edges,
     frontier: int,
@@ -217,7 +229,7 @@ def _capped(
         order_E = order_E[_stable(found.source_E[order_E].astype(np.min_scalar_type(frontier)))]
     first_F = np.cumsum(count_F) - count_F
     rank_E = np.arange(len(order_E)) - np.repeat(first_F, count_F)
-    return _chosen(found, order_E[rank_E < cap])
+    return chosen(found, order_E[rank_E < cap])
 
 
 def _stable(keys_E: npt.NDArray[np.unsignedinteger]) -> Positions:

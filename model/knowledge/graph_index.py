@@ -14,10 +14,6 @@ import numpy.typing as npt
 
 from model.knowledge.adjacency import Adjacency, Edges, Gate, Positions, joined
 
-MERGE_AT = 1024
-"""Changes that always fit into the overflow; the tables are merged when one in ``SHARE`` is new."""
-SHARE = 16
-
 
 class GraphIndex:
     """A graph of typed triplets for walking it in both directions, kept up to date edge by edge."""
@@ -92,7 +88,7 @@ class GraphIndex:
         self.num_relations = max(self.num_relations, relation + 1)
         self._out.add(subject, relation, object_, number)
         self._in.add(object_, relation, subject, number)
-        self._merge_if_due()
+        self._settle()
         return number
 
     def remove(self, subject: int, relation: int, object_: int) -> int:
@@ -102,7 +98,7 @@ class GraphIndex:
             raise KeyError((subject, relation, object_))
         self._out.drop(subject, edge)
         self._in.drop(object_, edge)
-        self._merge_if_due()
+        self._settle()
         return edge
 
     def expand(
@@ -139,7 +135,6 @@ class GraphIndex:
         nodes = np.asarray(nodes_F, np.int64)
         return self._out.degrees(nodes) + self._in.degrees(nodes)
 
-    def _merge_if_due(self) -> None:
-        for rows in (self._out, self._in):
-            if rows.changes > MERGE_AT + len(rows) // SHARE:
-                rows.merge(self.num_nodes)
+    def _settle(self) -> None:
+        self._out.settle(self.num_nodes)
+        self._in.settle(self.num_nodes)

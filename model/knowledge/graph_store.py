@@ -7,6 +7,7 @@ method has returned.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from model.graph_records import DuplicatePair, GraphStatistics
@@ -268,3 +269,9 @@ class GraphStore:
         """The most connected node that has this very picture, or ``None``."""
         with self._database.read() as db:
             return graph_rows.node_by_picture(db, picture)
+
+    # ── those who keep the graph in memory ──────────────────────────────────────────────────────
+
+    def snapshot(self) -> AbstractContextManager[Connection]:
+        """One state of the graph for several functions of the ``*_rows`` modules."""
+        return self._database.read()

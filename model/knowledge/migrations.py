@@ -253,6 +253,44 @@ def m008_trace_details(db: sqlite3.Connection) -> None:
     db.execute("CREATE TABLE trace_details (key TEXT PRIMARY KEY, details BLOB NOT NULL)")
 
 
+def m009_graph_log(db: sqlite3.Connection) -> None:
+    """What happened to nodes and triplets, in order, for those who keep the graph in memory.
+
+    Triggers write it, so it misses no edit, undo or import; its newest part is kept. A row says
+    that something came (1) or went (-1): a node with its label, or a triplet with its relation.
+    """
+    db.execute(
+        """CREATE TABLE graph_log (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT,
+            sign INTEGER NOT NULL,
+            id INTEGER NOT NULL,
+            subject INTEGER,
+            words TEXT NOT NULL,
+            object INTEGER)"""
+    )
+    log = "INSERT INTO graph_log (sign, id, subject, words, object) VALUES"
+    for table, row, columns in (
+        ("nodes", "{0}.id, NULL, {0}.norm_label, NULL", "norm_label"),
+        (
+            "triplets",
+            "{0}.id, {0}.subject_id, {0}.norm_relation, {0}.object_id",
+            "subject_id, norm_relation, object_id",
+        ),
+    ):
+        came, went = f"{log} (1, {row.format('new')});", f"{log} (-1, {row.format('old')});"
+        db.execute(f"CREATE TRIGGER {table}_came AFTER INSERT ON {table} BEGIN {came} END")
+        db.execute(f"CREATE TRIGGER {table}_went AFTER DELETE ON {table} BEGIN {went} END")
+        db.execute(
+            f"""CREATE TRIGGER {table}_changed AFTER UPDATE OF {columns} ON {table}
+                WHEN ({row.format("old")}) IS NOT ({row.format("new")})
+                BEGIN {went} {came} END"""
+        )
+    db.execute(
+        """CREATE TRIGGER graph_log_trimmed AFTER INSERT ON graph_log WHEN new.seq % 1024 = 0
+           BEGIN DELETE FROM graph_log WHERE seq <= new.seq - 65536; END"""
+    )
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     m001_triplets,
     m002_runs,
@@ -262,6 +300,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m006_changes,
     m007_finding,
     m008_trace_details,
+    m009_graph_log,
 )
 
 

@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from model.config import SampleConfig
+from model.config import RetrievalConfig, SampleConfig
 from model.errors import InputError
-from model.knowledge.graph_rag import retrieve, words
+from model.knowledge.graph_memory import GraphMemory
+from model.knowledge.graph_rag import retrieve
 from model.knowledge.pictures import Pictures, decode
+from model.knowledge.question_words import words
 from model.knowledge.store import Store
 from model.microworld.language import UNFAMILIAR, label_of
 from model.records import (
@@ -83,6 +85,12 @@ class Asking:
         self._store, self._pictures, self._students = store, pictures, students
         self._graph_is_filled = graph_is_filled
         self.known_pictures = KnownPictures(store, pictures)
+        self._memory = GraphMemory(store)
+
+    def prepare(self) -> None:
+        """Read the graph before the first question does."""
+        self._graph_is_filled()
+        self._memory.prepare()
 
     def describe(self, picture: PictureId) -> Description:
         """What the student sees in a picture, and how sure it is."""
@@ -110,7 +118,7 @@ class Asking:
         if strangers:
             text = _refusal(strangers[0], len(turn.pictures))
             return SaidAnswer(text, _no_decoding(engine, time.monotonic() - started))
-        facts = self._facts(turn, engine) if settings.use_graph else ()
+        facts = self._facts(turn, engine, settings) if settings.use_graph else ()
         message = Message("user", turn.text, len(turn.pictures), turn.roles)
         images = [decode(self._pictures.path(picture)) for picture in turn.pictures]
         lines = [fact.line for fact in facts]
@@ -145,11 +153,22 @@ class Asking:
         line = engine.student.card.familiar_threshold
         return [number for number, score in zip(asked, scores, strict=True) if score < line]
 
-    def _facts(self, turn: Turn, engine: Engine) -> tuple[Fact, ...]:
-        """The facts that a question leans on; pictures count under the names they have."""
+    def _facts(self, turn: Turn, engine: Engine, settings: SampleConfig) -> tuple[Fact, ...]:
+        """The facts that a question leans on; pictures count under the names they have.
+
+        One that the student cannot name counts as the known pictures that it looks like.
+        """
         self._graph_is_filled()
-        labels = [label for picture in turn.pictures if (label := self._name(picture, engine))]
-        return tuple(retrieve(self._store, turn.text, labels))
+        labels, look_alikes = list[str](), list[int]()
+        for picture in turn.pictures:
+            name = self._name(picture, engine)
+            if name:
+                labels.append(name)
+            else:
+                look_alikes += self.known_pictures.look_alikes(engine, picture)
+        config = RetrievalConfig(mode=settings.retrieval)
+        with self._memory.current() as graph:
+            return tuple(retrieve(graph, turn.text, labels, look_alikes, config))
 
     def _name(self, picture: PictureId, engine: Engine) -> str:
         node = self._store.node_by_picture(picture)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 TOGETHER = 32
 """Pictures that are embedded between two decoding steps: about 30 ms on two cores."""
+LOOKS_LIKE = 0.7
+"""Cosine from which two pictures count as alike."""
 MOST = 20_000
 """Embeddings kept in memory, 2 kB each; the oldest go first."""
 
@@ -47,6 +49,20 @@ class KnownPictures:
         node = nodes[best]
         assert node.picture is not None
         return Expectation(node.label, node.picture, float(scores_N[best]))
+
+    def look_alikes(self, engine: Engine, picture: PictureId, most: int = 5) -> list[int]:
+        """The nodes whose pictures are most like this one, most alike first; exact, not sampled."""
+        nodes = [node for node in self._store.nodes_with_pictures() if node.picture][-MOST:]
+        if not nodes:
+            return []
+        import torch
+
+        image = decode(self._pictures.path(picture))
+        asked_E = engine.run(lambda student: student.picture_embeddings([image])).result()[0]
+        scores_N = torch.stack(self.embeddings(engine, nodes)) @ asked_E
+        best = scores_N.topk(min(most, len(nodes)))
+        pairs = zip(best.values.tolist(), best.indices.tolist(), strict=True)
+        return [nodes[place].id for score, place in pairs if score >= LOOKS_LIKE]
 
     def embeddings(self, engine: Engine, nodes: Sequence[Node]) -> list[Tensor]:
         """The embedding of each node's picture, normalised; nodes without a picture have none."""
