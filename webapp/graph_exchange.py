@@ -24,7 +24,13 @@ KINDS: tuple[tuple[str, ExportKind], ...] = (
     ("ZIP with pictures", "zip"),
     ("Web page", "html"),
 )
-_CLICK_FILE = "() => setTimeout(() => document.querySelector('#graph-file')?.click(), 50)"
+# The button may not be on the page yet when its file is: the download does not wait for it.
+_FETCH_FILE = """(file) => {
+  const link = document.createElement("a");
+  link.href = file.url;
+  link.download = file.orig_name;
+  link.click();
+}"""
 _KIND_WORDS = {"csv": "table (CSV)", "jsonl": "JSON Lines", "graphml": "GraphML", "zip": "ZIP"}
 
 
@@ -57,7 +63,7 @@ def build_exchange(door: Door, note: Any, changed: Any) -> None:
         bring = _draw_import()
     for kind, button in buttons:
         made = button.click(bind(door, partial(export_file, kind=kind)), None, [file], **QUIET)
-        made.success(None, None, None, js=_CLICK_FILE, **QUIET)
+        made.success(None, [file], None, js=_FETCH_FILE, **QUIET)
     _wire_import(door, bring, note, changed)
 
 
