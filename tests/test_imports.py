@@ -24,6 +24,7 @@ TORCH_FREE = (
     "model/bundles/exporting.py",
     "model/errors.py",
     "model/config.py",
+    "model/knobs.py",
     "model/paths.py",
     "model/workspace.py",
     "model/visitors.py",
