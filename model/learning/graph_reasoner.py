@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from model.config import TrainConfig
 from model.errors import InputError
-from model.knobs import TrainConfig, check_limits, knob
+from model.knobs import check_limits, knob
 from model.learning.graph_questions import GraphQuestion, GraphTable
 from model.learning.training import FitResult, Signal, StepReport, fit
 from model.network.graph_attention import Frontier, GraphAttention, TypedEdges, Walk, WalkLimits
