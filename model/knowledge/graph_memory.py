@@ -22,7 +22,7 @@ class Graph:
     """One state of the graph: what is in memory, and the words that belong to it."""
 
     def __init__(self, db: Connection) -> None:
-        """Read all of it: about 5 s for a million triplets."""
+        """Read all of it: some seconds for a million triplets."""
         self.relations: dict[str, int] = {}  # numbered in the order in which they came
         subject_T, relation_T, object_T, edge_T = index_rows.all_triplets(db, self.relations)
         nodes = max(int(subject_T.max(initial=-1)), int(object_T.max(initial=-1))) + 1
