@@ -68,8 +68,13 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """A transaction that is stored when the block ends, or not at all if it raises."""
+        with self._transaction("BEGIN IMMEDIATE") as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
         with self._in_use() as connection, self._translated():
-            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(begin)
             try:
                 yield connection
                 connection.execute("COMMIT")
@@ -92,15 +97,8 @@ class Database:
     @contextmanager
     def scratch(self) -> Iterator[sqlite3.Connection]:
         """A transaction for temporary tables of this thread: nobody waits for it."""
-        with self._in_use() as connection, self._translated():
-            connection.execute("BEGIN")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.rollback()
-                raise
+        with self._transaction("BEGIN") as connection:
+            yield connection
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
