@@ -33,6 +33,7 @@ from model.learning.training import Signal, StepReport, fit
 from model.learning.tutor import Task, Tutor, last_patches, tutor_batch
 from model.microworld.blocks import Block, Scene
 from model.microworld.blocks_pictures import draw_scene
+from model.microworld.blocks_words import cell_label
 from model.microworld.oracle import KINDS, example
 from model.microworld.talks import TALKS
 from model.model import ImageTokenReasoningLLM
@@ -107,6 +108,23 @@ def test_dense_targets_stand_at_image_tokens_and_compare_with_the_picture_before
     assert torch.equal(batch.cells_KF, torch.cat([before, after]))
     assert torch.equal(batch.before_KF[9:], before)
     assert (batch.before_KF[:9] == -100).all()
+
+
+def test_image_tokens_are_asked_for_the_words_of_what_they_show() -> None:
+    student = _student()
+    words = student.tokenizer
+    thing = example("train", 3, "everyday-name")
+    blocks = example("train", 5, "blocks-describe")
+    tasks = [task_of(student, one, random.Random(1), thinking=0.0) for one in (thing, blocks)]
+    batch = tutor_batch(student, tasks)
+    side = student.config.vision.image_size // student.config.vision.patch_size
+    patches = last_patches(side)
+    assert batch.words_at_P2.tolist() == [[n, patch] for n in (0, 1) for patch in patches]
+    scene = blocks.scenes[0]
+    assert scene is not None
+    said = [thing.labels[0]] * 9 + [cell_label(scene, cell) for cell in range(9)]
+    for row, label in zip(batch.words_PW.tolist(), said, strict=True):
+        assert {token for token in row if token != -100} == set(words.encode(f" {label}"))
 
 
 def test_an_outcome_is_imagined_at_the_result_token() -> None:

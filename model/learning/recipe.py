@@ -166,9 +166,10 @@ def task_of(
     outcome = _thing_numbers().get(drawn.outcome)
     if outcome is not None and rng.random() < IMAGINING:
         lesson = encode_lesson(student, lesson_of(drawn))
-        return Task(with_result(student, lesson), drawn.scenes, outcome)
+        return Task(with_result(student, lesson), drawn.scenes, outcome, drawn.labels)
     think = rng.random() < (thinking if drawn.thought else CLOSING)
-    return Task(encode_lesson(student, lesson_of(drawn, think=think)), drawn.scenes)
+    lesson = encode_lesson(student, lesson_of(drawn, think=think))
+    return Task(lesson, drawn.scenes, labels=drawn.labels)
 
 
 def talk_task(student: ImageTokenReasoningLLM, index: int, kind: str, *, thinking: bool) -> Task:
@@ -186,7 +187,7 @@ def talk_task(student: ImageTokenReasoningLLM, index: int, kind: str, *, thinkin
         )
         for turn in drawn.turns
     ]
-    return Task(encode_conversation(student, lessons), drawn.scenes)
+    return Task(encode_conversation(student, lessons), drawn.scenes, labels=drawn.labels)
 
 
 def shown_by_name(student: ImageTokenReasoningLLM, rng: random.Random) -> Task:

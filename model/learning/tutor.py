@@ -1,9 +1,11 @@
 """What the shipped student learns from in its decoder: answers, and dense targets beside them.
 
-An answer of ten tokens says little about forty image tokens. So the decoder is also asked, at the
-last image token of every cell and halfway up, what the cell holds and what it held in the picture
-before; and at ``<|result|>`` which thing's picture comes out. The first teaches it to compare
-pictures place by place, long before answers alone would.
+An answer of ten tokens says little about forty image tokens. So image tokens are also asked to
+resemble the words of what they show, before the decoder reads them: what it has learned about
+words, to find and to copy them, then holds for pictures, too. The decoder is asked, at the last
+image token of every cell and halfway up, what the cell holds and what it held in the picture
+before; and at ``<|result|>`` which thing's picture comes out. So it learns to compare pictures
+place by place, long before answers alone would teach it.
 """
 
 from __future__ import annotations
@@ -14,13 +16,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
 
 from model.learning.examples import IGNORE, Batch, EncodedLesson, collate
 from model.learning.sight import FIELDS, cell_targets, reading_loss
-from model.microworld import blocks, everyday
+from model.microworld import blocks, blocks_words, everyday
 from model.model import ImageTokenReasoningLLM
 from model.network.text_tokenizer import PAD, RESULT
 
+WORDS_WEIGHT = 0.3
 CELL_WEIGHT = 0.3
 OUTCOME_WEIGHT = 0.3
 _SHARPNESS = 12.0
@@ -29,17 +33,22 @@ _SHARPNESS = 12.0
 
 @dataclass(frozen=True)
 class Task:
-    """An encoded lesson with its scenes, one for each picture, and the thing that comes of it."""
+    """An encoded lesson, the scene and the label of each picture, and the thing that comes of it.
+
+    A scene is None for a picture of something else; a label is empty where nothing can be said.
+    """
 
     lesson: EncodedLesson
     scenes: tuple[blocks.Scene | None, ...] = ()
     outcome: int | None = None
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class TutorBatch:
     """Lessons with dense targets: at (row, position) ``cells_at_K2`` what cells hold and held
-    before, at ``outcome_at_R2`` the number of the thing that comes out."""
+    before, at ``outcome_at_R2`` the number of the thing that comes out; at (picture, patch)
+    ``words_at_P2`` the tokens of the words for it, filled up with IGNORE."""
 
     lessons: Batch
     cells_at_K2: Tensor
@@ -47,6 +56,8 @@ class TutorBatch:
     before_KF: Tensor
     outcome_at_R2: Tensor
     outcome_R: Tensor
+    words_at_P2: Tensor
+    words_PW: Tensor
 
     @property
     def tokens(self) -> int:
@@ -62,6 +73,8 @@ class TutorBatch:
             self.before_KF.to(device),
             self.outcome_at_R2.to(device),
             self.outcome_R.to(device),
+            self.words_at_P2.to(device),
+            self.words_PW.to(device),
         )
 
 
@@ -81,6 +94,19 @@ def last_patches(side: int) -> list[int]:
     ]
 
 
+def _patch_words(task: Task, patches: Sequence[int]) -> list[tuple[int, int, str]]:
+    """What the last patch of every cell shows, in words: (picture, patch, words)."""
+    words = []
+    for number in range(len(task.lesson.pixels_NCHW)):
+        scene = task.scenes[number] if number < len(task.scenes) else None
+        label = task.labels[number] if number < len(task.labels) else ""
+        for cell, patch in enumerate(patches):
+            said = blocks_words.cell_label(scene, cell) if scene else label
+            if said:
+                words.append((number, patch, said))
+    return words
+
+
 def tutor_batch(student: ImageTokenReasoningLLM, tasks: Sequence[Task]) -> TutorBatch:
     """Pad lessons to one length and find the places of their dense targets."""
     vision = student.config.vision
@@ -88,6 +114,9 @@ def tutor_batch(student: ImageTokenReasoningLLM, tasks: Sequence[Task]) -> Tutor
     unset_CF = torch.full((blocks.CELLS, len(FIELDS)), IGNORE)
     at: list[tuple[int, int]] = []
     cells, before, outcome_at, outcomes = [], [], [], []
+    words_at: list[tuple[int, int]] = []
+    words: list[Tensor] = []
+    pictures = 0
     for row, task in enumerate(tasks):
         slots = [i for i, token in enumerate(task.lesson.ids) if token == student.image_id]
         earlier_CF = unset_CF
@@ -99,9 +128,14 @@ def tutor_batch(student: ImageTokenReasoningLLM, tasks: Sequence[Task]) -> Tutor
             cells.append(cells_CF)
             before.append(earlier_CF)
             earlier_CF = cells_CF
+        for number, patch, said in _patch_words(task, patches):
+            words_at.append((pictures + number, patch))
+            words.append(torch.tensor(sorted(set(student.tokenizer.encode(f" {said}")))))
+        pictures += len(task.lesson.pixels_NCHW)
         if task.outcome is not None:
             outcome_at.append((row, len(task.lesson.ids) - 1))
             outcomes.append(task.outcome)
+    padded_PW = pad_sequence(words, batch_first=True, padding_value=IGNORE) if words else None
     empty_KF = torch.zeros(0, len(FIELDS), dtype=torch.long)
     return TutorBatch(
         lessons=collate([task.lesson for task in tasks], student.tokenizer.id(PAD)),
@@ -110,6 +144,8 @@ def tutor_batch(student: ImageTokenReasoningLLM, tasks: Sequence[Task]) -> Tutor
         before_KF=torch.cat(before) if before else empty_KF,
         outcome_at_R2=torch.tensor(outcome_at, dtype=torch.long).view(-1, 2),
         outcome_R=torch.tensor(outcomes, dtype=torch.long),
+        words_at_P2=torch.tensor(words_at, dtype=torch.long).view(-1, 2),
+        words_PW=torch.zeros(0, 1, dtype=torch.long) if padded_PW is None else padded_PW,
     )
 
 
@@ -140,6 +176,8 @@ class Tutor(nn.Module):
         if bool(keep_BS.any()):
             logits_KV = student.model.logits(hidden_BSD[keep_BS])
             loss = loss + F.cross_entropy(logits_KV.float(), lessons.labels_BS[keep_BS])
+        if len(batch.words_PW):
+            loss = loss + WORDS_WEIGHT * self._saying(image_NID, batch)
         if len(batch.cells_KF):
             rows_K, positions_K = batch.cells_at_K2.T
             at_KD = halfway_BSD[rows_K, positions_K]
@@ -154,6 +192,17 @@ class Tutor(nn.Module):
             scores_RT = _SHARPNESS * imagined_RE.float() @ things_TE.T
             loss = loss + OUTCOME_WEIGHT * F.cross_entropy(scores_RT, batch.outcome_R)
         return loss
+
+    def _saying(self, image_NID: Tensor, batch: TutorBatch) -> Tensor:
+        """How unlike the words for what they show image tokens are, in nats beyond the least."""
+        pictures_P, patches_P = batch.words_at_P2.T
+        image_PD = image_NID[pictures_P, patches_P]
+        scores_PV = self.student.model.logits(F.rms_norm(image_PD, image_PD.shape[-1:]))
+        known_PW = batch.words_PW != IGNORE
+        logs_PW = scores_PV.float().log_softmax(-1).gather(1, batch.words_PW.clamp(min=0))
+        count_P = known_PW.sum(1)
+        likeness_P = logs_PW.masked_fill(~known_PW, 0.0).sum(1) / count_P
+        return -(likeness_P + count_P.log()).mean()
 
 
 def _things() -> tuple[str, ...]:

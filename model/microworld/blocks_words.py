@@ -57,7 +57,8 @@ def scene_label(scene: Scene) -> str:
     return listing([block.label for _, block in scene.blocks] or ["nothing"])
 
 
-def _cell_note(scene: Scene, cell: Cell) -> str:
+def cell_label(scene: Scene, cell: Cell) -> str:
+    """What lies at a place: “small blue star on large red square”, or “nothing”."""
     return " on ".join(block.label for block in reversed(scene.in_cell(cell))) or "nothing"
 
 
@@ -76,7 +77,7 @@ def difference_note(before: Scene, after: Scene) -> str:
     Of a block that came while its like stayed, the note says where that is: it was copied.
     """
     found = [
-        f"{place}: {_cell_note(before, cell)}, then {_cell_note(after, cell)}"
+        f"{place}: {cell_label(before, cell)}, then {cell_label(after, cell)}"
         f"{_twin_note(before, after, cell)}."
         for cell, place in enumerate(PLACES)
         if before.in_cell(cell) != after.in_cell(cell)

@@ -42,12 +42,14 @@ class TalkTurn:
 
 @dataclass(frozen=True)
 class Talk:
-    """Turns about the same facts and pictures; ``scenes`` holds the blocks of each picture."""
+    """Turns about the same facts and pictures; ``scenes`` holds the blocks of each picture, or
+    ``labels`` what it shows."""
 
     turns: tuple[TalkTurn, ...]
     facts: tuple[FactWords, ...] = ()
     pictures: tuple[Image.Image, ...] = ()
     scenes: tuple[Scene | None, ...] = ()
+    labels: tuple[str, ...] = ()
 
 
 def _note(*facts: FactWords) -> str:
@@ -172,7 +174,7 @@ def about_thing(rng: random.Random, size_px: int) -> Talk:
             turns.append(_not_known(rng, unknown, ask))
     if rng.random() < 0.5:
         rng.shuffle(turns)
-    return Talk(tuple(turns), facts, (draw(label, rng, size_px),))
+    return Talk(tuple(turns), facts, (draw(label, rng, size_px),), labels=(label,))
 
 
 def about_scene(rng: random.Random, size_px: int) -> Talk:
