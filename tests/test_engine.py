@@ -147,3 +147,17 @@ def test_a_stop_string_ends_the_answer(
     word = whole[len(whole) // 2 :][:3]
     cut = _text(engine.ask(prompt, SampleConfig(max_tokens=40, stop=(word,))))
     assert cut == whole[: whole.index(word)]
+
+
+def test_an_answer_keeps_its_tokens_and_what_the_student_gave_them(
+    engine: Engine, tiny_student: ImageTokenReasoningLLM
+) -> None:
+    prompt = _prompt(tiny_student, "egg?", "red")
+    answer = engine.ask(prompt, SampleConfig(max_tokens=6, temperature=0.8, seed=4))
+    _text(answer)
+    ids = torch.tensor([[*prompt.ids, *answer.ids]])
+    with torch.inference_mode():
+        logits_BSV = tiny_student(ids, prompt.pixels_NCHW)
+    logs_SV = logits_BSV[0, len(prompt.ids) - 1 : -1].log_softmax(-1)
+    expected = logs_SV.gather(1, torch.tensor(answer.ids)[:, None])[:, 0]
+    assert torch.allclose(torch.tensor(answer.logprobs), expected, atol=1e-4)

@@ -33,12 +33,18 @@ StoppedBy = Literal["end", "length", "stop", "cancelled"]
 
 @dataclass(eq=False)
 class EngineAnswer:
-    """One answer under way; fulfils ``records.Answer``."""
+    """One answer under way; fulfils ``records.Answer``.
+
+    ``ids`` are the tokens drawn so far, the one that ended the answer included, and ``logprobs``
+    what the student itself gave each of them, in nats, before temperature and the like.
+    """
 
     prompt: Prompt
     sampling: SampleConfig
     facts: tuple[Fact, ...] = ()
     asked_at: float = field(default_factory=time.monotonic)
+    ids: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
     _events: queue.SimpleQueue[Event] = field(default_factory=queue.SimpleQueue)
     _cancelled: threading.Event = field(default_factory=threading.Event)
 
@@ -82,6 +88,8 @@ class _Row:
     def take(self, scores_V: torch.Tensor) -> None:
         """Draw the next token from its scores and pass its text on."""
         self.token = self.sampler.next(scores_V)
+        self.answer.ids.append(self.token)
+        self.answer.logprobs.append(float(scores_V.float().log_softmax(-1)[self.token]))
         if self.token in self.student.end_ids:
             self.stopped_by = "end"
             return
