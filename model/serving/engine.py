@@ -21,6 +21,7 @@ import torch
 from model.config import SampleConfig
 from model.errors import EngineBusy
 from model.model import ImageTokenReasoningLLM, Prompt
+from model.network.decoding import Steps
 from model.network.text_generation import KVCache, Sampler
 from model.network.text_tokenizer import TextStream
 from model.records import AnswerStats, Event, Fact
@@ -144,6 +145,7 @@ class Engine:
         decoder = student.config.decoder
         dtype = student.model.embed_tokens.weight.dtype
         self._cache = KVCache(decoder, max_rows, decoder.max_position_embeddings, dtype)
+        self._step_rows = Steps(student.model, self._cache)
         self._wake = threading.Condition()
         self._waiting: deque[EngineAnswer] = deque()
         self._tasks: deque[tuple[Callable[[ImageTokenReasoningLLM], object], Future[object]]] = (
@@ -249,7 +251,7 @@ class Engine:
             return
         tokens = [row.token for row in self._rows]
         positions = [row.position for row in self._rows]
-        scores_BV = self.student.step(tokens, positions, self._cache)
+        scores_BV = self._step_rows(tokens, positions)
         for index, row in enumerate(self._rows):
             row.position += 1
             row.take(scores_BV[index])
