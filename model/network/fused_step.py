@@ -49,11 +49,11 @@ def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @_compiled
 def _multiply(weights_RC, scales_R, x_BC, out_BR, batch):  # type: ignore[no-untyped-def]
-    """``out = x · weightsᵀ``, two rows of weights and four answers at a time."""
+    """``out = x · weightsᵀ``, two rows of weights and four answers at a time; rows are even."""
     rows, columns = weights_RC.shape
     zero = np.float32(0.0)
     fours = batch - batch % 4
-    for r in range(0, rows - 1, 2):
+    for r in range(0, rows - 1 if fours else 0, 2):
         v, w, s, t = weights_RC[r], weights_RC[r + 1], scales_R[r], scales_R[r + 1]
         for b in range(0, fours, 4):
             x0, x1, x2, x3 = x_BC[b], x_BC[b + 1], x_BC[b + 2], x_BC[b + 3]
@@ -73,14 +73,14 @@ def _multiply(weights_RC, scales_R, x_BC, out_BR, batch):  # type: ignore[no-unt
             out_BR[b + 1, r], out_BR[b + 1, r + 1] = a1 * s, c1 * t
             out_BR[b + 2, r], out_BR[b + 2, r + 1] = a2 * s, c2 * t
             out_BR[b + 3, r], out_BR[b + 3, r + 1] = a3 * s, c3 * t
-        for b in range(fours, batch):
-            x = x_BC[b]
-            a0 = c0 = zero
+    for b in range(fours, batch):  # one row after the other is how memory is read fastest
+        x = x_BC[b]
+        for r in range(rows):
+            w = weights_RC[r]
+            a0 = zero
             for c in range(columns):
-                y = x[c]
-                a0 += np.float32(v[c]) * y
-                c0 += np.float32(w[c]) * y
-            out_BR[b, r], out_BR[b, r + 1] = a0 * s, c0 * t
+                a0 += np.float32(w[c]) * x[c]
+            out_BR[b, r] = a0 * scales_R[r]
 
 
 @_compiled
