@@ -12,6 +12,7 @@ from model.records import PictureId, RunId, StudentId, TripletId
 from webapp.backend import Backend, Door
 from webapp.header import Header, build_header, show_student
 from webapp.node_panel import node_question
+from webapp.open_endpoints import offer_endpoints
 from webapp.space_hint import space_hint_html
 from webapp.tabs import chat, compare, distill, graph, triplets
 from webapp.theme import ASSETS, STYLE, VIS_NETWORK, build_theme
@@ -44,6 +45,7 @@ def build_app(door: Door, *, multi_user: bool = False, space: str = "") -> Any:
     ) as app:
         header = build_header(door, multi_user=multi_user)
         tabs = _draw_tabs(door, multi_user)
+        offer_endpoints(door)
         if space:
             gr.HTML(space_hint_html(space))
         _link_graph(door, tabs)
