@@ -89,7 +89,7 @@ def test_the_answer_ends_with_the_json(engine: Engine) -> None:
     prompt = student.prompt([Message("user", "Who?")], room=50)
     form = _form(student, {"type": "string", "enum": ["yes"]})
     answer = engine.ask(prompt, SampleConfig(max_tokens=50), constraint=form)
-    stats = [event.stats for event in answer.events() if event.kind == "stats"][0]
+    stats = next(event.stats for event in answer.events() if event.kind == "stats")
     assert stats is not None
     assert stats.stopped_by == "end"
     assert student.tokenizer.decode(answer.ids) == '"yes"'

@@ -55,7 +55,7 @@ class JsonForm:
     def took(self, index: int) -> bool:
         """Go on by the token that was drawn; True once the JSON is complete."""
         self._matcher.consume_token(index)
-        return self._matcher.is_stopped()
+        return bool(self._matcher.is_stopped())
 
 
 def _tokens(tokenizer: TextTokenizer, vocab_size: int) -> LLTokenizer:
