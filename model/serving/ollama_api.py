@@ -37,6 +37,7 @@ VERSION = "0.33.0"
 """The Ollama whose API is spoken here; clients look at it to know what they may ask for."""
 RUNNING = "Ollama is running"
 UTF8, OPENAI = "application/json; charset=utf-8", "application/json"
+BAD_REQUEST = 400
 GONE = 499
 """A status that nobody reads: the client has hung up."""
 
@@ -177,7 +178,9 @@ def _refuse(request: Request, error: Exception) -> Response:
     assert isinstance(error, ReasonerError)  # registered for these alone
     refused, openai = refusal_of(error), request.url.path.startswith("/v1/")
     body = refused.openai_body if openai else refused.body
-    return _json(body, OPENAI if openai else UTF8, refused.status)
+    # as in Ollama, where another layer refuses what cannot be read
+    kind = OPENAI if openai and refused.status != BAD_REQUEST else UTF8
+    return _json(body, kind, refused.status)
 
 
 def _no_such_address(request: Request, error: Exception) -> Response:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from model.serving.ollama_models import Served, details, timestamp
 
 FILE_TYPE_F16 = 1
 _COLUMN = 30
+_EYES = ("vision_tower.", "projector.")
 
 
 def shown(served: Served, *, verbose: bool) -> dict[str, Any]:
@@ -20,7 +23,7 @@ def shown(served: Served, *, verbose: bool) -> dict[str, Any]:
     # the Ollama side of a bundle pulls in the GGUF writer: only who asks pays for it
     from model.bundles.ollama_bundle import parameters_of, template_of
 
-    config = served.bundle.config
+    config, weights = served.bundle.config, tensors(served.bundle.path / WEIGHTS)
     parameters, template = parameters_of(config.decoder), template_of(thinks=config.thinks)
     return {
         "modelfile": _modelfile(served.name, template, parameters),
@@ -28,8 +31,8 @@ def shown(served: Served, *, verbose: bool) -> dict[str, Any]:
         "template": template,
         "details": details(served),
         "model_info": _model_info(served, verbose),
-        "projector_info": _projector_info(config.vision, config.decoder.hidden_size),
-        "tensors": tensors(served.bundle.path / WEIGHTS),
+        "projector_info": _projector_info(config.vision, config.decoder.hidden_size, weights),
+        "tensors": weights,
         "capabilities": served.capabilities,
         "modified_at": timestamp(served.info.created_at),
     }
@@ -104,7 +107,10 @@ def _vocabulary(bundle: Bundle, verbose: bool) -> dict[str, Any]:
     }
 
 
-def _projector_info(vision: VisionConfig, width: int) -> dict[str, Any]:
+def _projector_info(
+    vision: VisionConfig, width: int, weights: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    eyes = [each["shape"] for each in weights if each["name"].startswith(_EYES)]
     return {
         "clip.has_vision_encoder": True,
         "clip.projector_type": "mlp",
@@ -121,6 +127,7 @@ def _projector_info(vision: VisionConfig, width: int) -> dict[str, Any]:
         "clip.vision.projection_dim": width,
         "general.architecture": "clip",
         "general.file_type": FILE_TYPE_F16,
+        "general.parameter_count": sum(math.prod(shape) for shape in eyes),
         "general.type": "mmproj",
     }
 
