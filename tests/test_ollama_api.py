@@ -6,7 +6,10 @@ import base64
 import dataclasses
 import io
 import json
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +17,12 @@ import pytest
 import torch
 from starlette.testclient import TestClient
 
+from model.config import SampleConfig
 from model.errors import ConfigError
 from model.model import ImageTokenReasoningLLM
 from model.network.image_tokenizer import Message, layout
 from model.network.text_tokenizer import END_THINK, IM_END
+from model.records import StudentId
 from model.serving.ollama_body import duration_s, parse_object
 from model.serving.ollama_door import is_for_the_api
 from model.serving.ollama_guard import host_is_local, origin_is_allowed
@@ -38,6 +43,7 @@ def file_of(colour: str) -> bytes:
 RED, BLUE = file_of("red"), file_of("blue")
 ENCODED = base64.b64encode(RED).decode()
 PATCHES = 4
+LIMIT_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -341,6 +347,28 @@ def test_a_student_is_loaded_by_an_empty_prompt_and_let_go_by_keep_alive_0(
     post(api, "/api/generate")
     post(api, "/api/generate", keep_alive=0)
     assert loaded() == {"shipped:latest"}
+
+
+def test_a_student_is_let_go_after_its_answer_but_not_under_another(
+    api: TestClient, students: Students
+) -> None:
+    name = StudentId("Bread-1a2b3c")
+    engine = students.engine(name)
+    hold = threading.Event()
+    engine.run(lambda student: hold.wait(LIMIT_S))
+    prompt = engine.student.prompt([Message("user", "Who?")], room=40)
+    other = engine.ask(prompt, SampleConfig(max_tokens=40, temperature=1.0))
+    with ThreadPoolExecutor(1) as pool:
+        letting_go = pool.submit(students.unload, name)
+        hold.set()
+        letting_go.result(LIMIT_S)
+    assert [event.kind for event in other.events()][-1] == "done"
+    asked = {"model": name, "prompt": "Who?", "keep_alive": 0, "options": {"num_predict": 3}}
+    reply = api.post("/api/generate", json=asked)
+    assert json.loads(reply.text.splitlines()[-1])["done"] is True
+    deadline = time.monotonic() + LIMIT_S
+    while students.is_loaded(name):
+        assert time.monotonic() < deadline, "still in memory"
 
 
 def test_embeddings_are_unit_vectors_that_can_be_shortened(

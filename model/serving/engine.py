@@ -216,6 +216,14 @@ class Engine:
             self._wake.notify()
         return future
 
+    def idle(self) -> bool:
+        """Whether nobody is being answered, once the step under way is done.
+
+        Raises: EngineBusy if the engine is closed.
+        """
+        self.run(lambda student: None).result()
+        return not (self._rows or self._waiting)
+
     def close(self) -> None:
         """Cancel what is open and end the thread."""
         with self._wake:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Callable
@@ -45,7 +46,10 @@ _THREADS: RunVar[anyio.CapacityLimiter] = RunVar("ollama readers")
 
 @dataclass(frozen=True)
 class Wish:
-    """What a client asks for. ``raw`` is a prompt as it is; else ``turns`` are laid out."""
+    """What a client asks for. ``raw`` is a prompt as it is; else ``turns`` are laid out.
+
+    With ``let_go`` the student need not stay in memory when the answer is over.
+    """
 
     served: Served
     options: Options
@@ -57,6 +61,7 @@ class Wish:
     logprobs: bool = False
     top_logprobs: int = 0
     truncate: bool = True
+    let_go: bool = False
 
     @property
     def thinks(self) -> bool:
@@ -110,6 +115,7 @@ class Asked:
     answer: EngineAnswer
     started: float
     loaded: float
+    when_over: Callable[[], None] | None = None
     ledger: TokenLedger = field(init=False)
 
     def __post_init__(self) -> None:
@@ -138,6 +144,8 @@ class Asked:
                     return
         finally:
             self.answer.cancel()
+            if self.when_over is not None:  # it may wait for the engine, so not here
+                threading.Thread(target=self.when_over, name="let-go", daemon=True).start()
 
     def _end(self, stats: AnswerStats) -> End:
         now = time.monotonic()

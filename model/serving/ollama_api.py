@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -136,7 +137,10 @@ class OllamaApi:
         return lambda: self._students_of().engine(served.info.id)
 
     async def _ask(self, wish: Wish) -> Asked:
-        return await in_thread(lambda: ask(wish, self._engine_of(wish.served)))
+        asked = await in_thread(lambda: ask(wish, self._engine_of(wish.served)))
+        if wish.let_go:
+            asked.when_over = partial(self._served().keep, wish.served, 0)
+        return asked
 
     # ── OpenAI's shapes ─────────────────────────────────────────────────────────────────────────
 

@@ -50,7 +50,7 @@ def read_embed(values: Mapping[str, Any], served_students: ServedStudents) -> Te
     if model:
         unknown = 'model "{asked}" not found, try pulling it first'
     served = served_students.find(model, unknown=unknown)
-    served_students.keep(served, keep)
+    served_students.keep(served, keep or None)
     return Texts(served, tuple(texts), truncate, dimensions)
 
 

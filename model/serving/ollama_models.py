@@ -73,7 +73,10 @@ class ServedStudents:
     # ── memory ──────────────────────────────────────────────────────────────────────────────────
 
     def keep(self, served: Served, seconds: float | None) -> None:
-        """Note for how long a client wishes to keep a student loaded; 0 lets it go."""
+        """Note for how long a client wishes to keep a student loaded; None is the usual time.
+
+        0 lets it go, unless somebody is being answered with it or the page answers with it.
+        """
         if seconds == 0:
             self.until.pop(served.name, None)
             self.students.unload(served.info.id)

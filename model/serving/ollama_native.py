@@ -62,10 +62,11 @@ def read_chat(values: Mapping[str, Any], served_students: ServedStudents) -> Cal
     served = served_students.find(model)
     if body.has("tools"):
         raise Refused(400, f"registry.ollama.ai/library/{served.name} does not support tools")
-    served_students.keep(served, keep)
-    empty = {"message": {"role": "assistant", "content": ""}}
     if not turns:
+        served_students.keep(served, keep)
+        empty = {"message": {"role": "assistant", "content": ""}}
         return _without_question(served, keep, empty)
+    served_students.keep(served, keep or None)
     wish = Wish(
         served,
         read_options(body.table("options")),
@@ -75,6 +76,7 @@ def read_chat(values: Mapping[str, Any], served_students: ServedStudents) -> Cal
         logprobs=body.flag("logprobs"),
         top_logprobs=top if body.flag("logprobs") else 0,
         truncate=body.flag("truncate", True),
+        let_go=keep == 0,
     )
     if body.flag("_debug_render_only"):
         said = {"message": {"role": "", "content": ""}, "done": False}
@@ -96,9 +98,10 @@ def read_generate(values: Mapping[str, Any], served_students: ServedStudents) ->
         raise Refused(400, f"“{served.name}” answers in its own template only; send it raw")
     if body.text("suffix"):
         raise Refused(400, f"registry.ollama.ai/library/{served.name} does not support insert")
-    served_students.keep(served, keep)
     if not text and not pictures:
+        served_students.keep(served, keep)
         return _without_question(served, keep, {"response": ""})
+    served_students.keep(served, keep or None)
     turns = [Turn("system", system)] if system else []
     wish = Wish(
         served,
@@ -111,6 +114,7 @@ def read_generate(values: Mapping[str, Any], served_students: ServedStudents) ->
         logprobs=body.flag("logprobs"),
         top_logprobs=top if body.flag("logprobs") else 0,
         truncate=body.flag("truncate", True),
+        let_go=keep == 0,
     )
     if body.flag("_debug_render_only"):
         said = {"response": "", "done": False}

@@ -62,11 +62,16 @@ class EnginePool:
         return future is not None and future.done() and future.exception() is None
 
     def unload(self, path: Path, weights_hash: str) -> None:
-        """Let go of a bundle's engine, if it is loaded; answers under way are broken off."""
+        """Let go of a bundle's engine, if it is loaded and nobody is being answered."""
+        key = f"{path}@{weights_hash}"
         with self._lock:
-            future = self._engines.pop(f"{path}@{weights_hash}", None)
-        if future is not None:
-            future.add_done_callback(_close)
+            future = self._engines.get(key)
+        loaded = future is not None and future.done() and future.exception() is None
+        if future is None or not loaded or not future.result().idle():
+            return
+        with self._lock:
+            self._engines.pop(key, None)
+        future.add_done_callback(_close)
 
     def _load(self, path: Path, future: Future[Engine]) -> None:
         # torch takes a second to import; this thread is the first that needs it
