@@ -141,6 +141,10 @@ class Workspace(GraphWorkspace):
         """Remove a student from disk. Raises: BundleError."""
         self._students.delete(student)
 
+    def served(self) -> Students:
+        """The students and their engines, for whoever serves them through another door."""
+        return self._students
+
     def exports(self) -> Exporting:
         """Whoever writes students for Ollama, and puts them there."""
         return self._exports

@@ -283,10 +283,12 @@ class Sampler:
         """Never draw these tokens from now on; those banned before may be drawn again."""
         self._banned = list(banned)
 
-    def next(self, logits_V: Tensor) -> int:
-        """Choose the next token from the scores of one position."""
+    def next(self, logits_V: Tensor, allowed_V: Tensor | None = None) -> int:
+        """Choose the next token from the scores of one position, among those allowed if given."""
         logits_V = logits_V.float().clone()
         logits_V[self._banned] = -torch.inf
+        if allowed_V is not None:
+            logits_V[~allowed_V] = -torch.inf
         if self.config.repetition_penalty != 1.0 and self._seen:
             seen = torch.tensor(sorted(self._seen))
             scores, penalty = logits_V[seen], self.config.repetition_penalty
