@@ -38,11 +38,8 @@ from model.network.picture_heads import PictureHeads
 from model.network.text_generation import Decoder, KVCache, Sampler
 from model.network.text_tokenizer import (
     END_THINK,
-    EOS,
-    IM_END,
     IMAGE,
     RESULT,
-    SPECIAL_TOKENS,
     THINK,
     TextStream,
     TextTokenizer,
@@ -87,9 +84,9 @@ class ImageTokenReasoningLLM(nn.Module):
             else None
         )
         self.image_id = tokenizer.id(IMAGE)
-        self.end_ids = frozenset({tokenizer.id(EOS), tokenizer.id(IM_END)})
+        self.end_ids = frozenset(map(tokenizer.id, (config.chat.eos, config.chat.end)))
         self.end_of_thought = tokenizer.id(END_THINK)
-        self._special_ids = {tokenizer.id(token) for token in SPECIAL_TOKENS}
+        self._special_ids = set(map(tokenizer.id, tokenizer.special_tokens))
 
     # ── making, saving, loading ─────────────────────────────────────────────────────────────────
 
@@ -266,7 +263,8 @@ class ImageTokenReasoningLLM(nn.Module):
             kept = messages[start:]
             if kept[0].speaker != "user" and len(kept) > 1:
                 continue
-            ids = layout(self.tokenizer, [*system, *kept], patches) + opening
+            turns = [*system, *kept]
+            ids = layout(self.tokenizer, turns, patches, chat=self.config.chat) + opening
             if len(ids) <= limit:
                 shown = images[len(images) - sum(m.pictures for m in kept) :]
                 pixels = to_pixels(shown, self.config.vision.image_size)

@@ -219,8 +219,9 @@ class Workspace(GraphWorkspace):
     def _settled(self, config: DistillConfig) -> DistillConfig:
         address = self._address(config.address) if config.teacher == "ollama" else ""
         # visitors of a Space name neither servers nor files of the machine it runs on
-        source = config.backbone_source if self._teacher_address is None else ""
-        return replace(config, address=address, backbone_source=source)
+        if self._teacher_address is not None:
+            config = replace(config, backbone_source="", decoder_source="")
+        return replace(config, address=address)
 
     def budget(self, config: DistillConfig) -> Budget:
         """Cost and prospects of a run before it starts. Raises: BundleError."""

@@ -20,11 +20,11 @@ from pathlib import Path
 
 import torch
 
-from model.bundles.backbones import load_tower
 from model.bundles.bundle import FAMILIAR_THRESHOLD, Card
 from model.config import DistillConfig
 from model.errors import ReasonerError
 from model.jobs.jobs import run_folder, worker_lock
+from model.jobs.learners import make_learner
 from model.jobs.run_log import StoreRunLog
 from model.knowledge.pictures import Pictures
 from model.knowledge.store import Store
@@ -39,10 +39,10 @@ from model.learning.feature_cache import keep_features
 from model.learning.knowledge_transfer import Distillation
 from model.model import ImageTokenReasoningLLM
 from model.network.backbones import PretrainedTower
-from model.network.text_tokenizer import TextTokenizer
+from model.network.lora import merge_lora
 from model.paths import SHIPPED_BUNDLE, database, pictures, students
 from model.records import RunId, RunInfo, StudentId
-from model.serving.students import SHIPPED_SETTING, student_folder
+from model.serving.students import SHIPPED_SETTING
 from model.teachers.base import Question, Teacher
 from model.teachers.builtin import BuiltinTeacher
 from model.teachers.ollama import OllamaTeacher
@@ -91,24 +91,6 @@ def _patiently(ask: Callable[[], PromptSet]) -> PromptSet:
     return ask()
 
 
-def make_learner(config: DistillConfig, workspace: Path, shipped: Path) -> ImageTokenReasoningLLM:
-    """The student at step 0: one that exists, or a fresh one with the shipped one's tokenizer."""
-    if config.base == "continue":
-        folder = student_folder(students(workspace), shipped, config.student)
-        return ImageTokenReasoningLLM.load_from_bundle(folder)
-    tokenizer = TextTokenizer.from_json((shipped / "tokenizer.json").read_text(encoding="utf-8"))
-    if config.backbone == "lite":
-        return ImageTokenReasoningLLM.new(config.base, tokenizer, seed=config.seed)
-    tower = load_tower(
-        config.backbone, config.backbone_source, lora_rank=config.lora_rank, seed=config.seed
-    )
-    learner = ImageTokenReasoningLLM.new(
-        config.base, tokenizer, seed=config.seed, vision=tower.config
-    )
-    learner.vision_tower = tower
-    return learner
-
-
 def keep_frozen_features(learner: ImageTokenReasoningLLM, folder: Path) -> None:
     """Let frozen pretrained eyes look at every picture only once, if the student has such."""
     tower = learner.vision_tower
@@ -128,7 +110,11 @@ def keep_student(
     """Write the taught student as a new bundle; says where it comes from."""
     config, student = info.config, student_id(info)
     teacher = config.teacher_model if config.teacher == "ollama" else "built-in micro-world oracle"
-    base = f"{config.student}, taught further" if config.base == "continue" else "from scratch"
+    base = {
+        "continue": f"{config.student}, taught further",
+        "pretrained": f"on the pretrained {learner.card.name}",
+    }.get(config.base, "from scratch")
+    merge_lora(learner.model)
     figures: dict[str, float | str] = {}
     if learner.card.familiar_threshold:
         figures[FAMILIAR_THRESHOLD] = learner.card.familiar_threshold
@@ -155,7 +141,7 @@ def work(workspace: Path, run: RunId, store: Store, run_log: StoreRunLog) -> Non
     store.update_run(run, prompts=len(questions))
     run_log.stage("loading the student")
     shipped = Path(store.setting(SHIPPED_SETTING) or SHIPPED_BUNDLE)
-    learner = make_learner(config, workspace, shipped)
+    learner = make_learner(config, workspace, shipped, run_log.stage)
     keep_frozen_features(learner, folder / "features")
     distillation = Distillation(learner, teacher, questions, config, store, run_log)
     result = distillation.run(folder / "checkpoint.pt")

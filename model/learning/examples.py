@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from model.model import ImageTokenReasoningLLM, Prompt
 from model.network.image_tokenizer import Message
-from model.network.text_tokenizer import IM_END, IM_START, THINK
+from model.network.text_tokenizer import THINK
 
 IGNORE = -100
 """The label of a position whose next token is not learned (``torch``'s own default)."""
@@ -84,7 +84,7 @@ def encode_lesson(student: ImageTokenReasoningLLM, lesson: Lesson) -> EncodedLes
 
 def _answer_ids(student: ImageTokenReasoningLLM, lesson: Lesson) -> tuple[int, ...]:
     tokenizer = student.tokenizer
-    end = [tokenizer.id(IM_END)] if lesson.finished else []
+    end = [tokenizer.id(student.config.chat.end)] if lesson.finished else []
     return (*thought_ids(student, lesson), *tokenizer.encode(lesson.answer), *end)
 
 
@@ -112,12 +112,15 @@ def encode_conversation(
 
     Pictures and facts are those of the first lesson. Turns for which there is no room are left out.
     """
-    tokenizer, first = student.tokenizer, lessons[0]
+    tokenizer, chat, first = student.tokenizer, student.config.chat, lessons[0]
     answer = _answer_ids(student, first)
     prompt = _prompt_of(student, first, len(answer))
     ids, learned = [*prompt.ids, *answer], [(len(prompt.ids), len(prompt.ids) + len(answer))]
     for lesson in lessons[1:]:
-        asked = f"\n{IM_START}user\n{lesson.question}{IM_END}\n{IM_START}assistant\n"
+        asked = (
+            f"{chat.after_end}{chat.open('user')}{lesson.question}{chat.closing}"
+            f"{chat.open('assistant')}"
+        )
         opening = THINK if _thinks(student, lesson) else ""
         question, answer = tokenizer.encode(asked + opening), _answer_ids(student, lesson)
         start = len(ids) + len(question)

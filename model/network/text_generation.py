@@ -1,7 +1,8 @@
 """The decoder: Llama to the letter, so that checkpoints move in both directions.
 
 Parameter names and arithmetic are those of ``transformers``' ``LlamaForCausalLM`` (RMSNorm, rotary
-positions by halves, grouped-query attention, SwiGLU, tied embeddings); tests compare the logits.
+positions by halves, grouped-query attention, SwiGLU, tied embeddings or a head of its own), and of
+its near relatives Qwen2 and Qwen3; tests compare the logits.
 """
 
 from __future__ import annotations
@@ -30,12 +31,29 @@ class RMSNorm(nn.Module):
 
 def rotary_table(config: DecoderConfig) -> tuple[Tensor, Tensor]:
     """Cosines and sines of every position. Returns two tensors (positions, K)."""
-    powers = torch.arange(0, config.head_dim, 2, dtype=torch.float32) / config.head_dim
-    frequencies = 1.0 / config.rope_theta**powers
+    frequencies = 1.0 / (config.rope_theta ** rotary_powers(config) * rotary_stretch(config))
     positions = torch.arange(config.max_position_embeddings, dtype=torch.float32)
     angles = torch.outer(positions, frequencies)
     angles = torch.cat((angles, angles), dim=-1)
     return angles.cos(), angles.sin()
+
+
+def rotary_powers(config: DecoderConfig) -> Tensor:
+    """To which power of theta each pair of a head turns slower. Returns (K/2)."""
+    return torch.arange(0, config.head_dim, 2, dtype=torch.float32) / config.head_dim
+
+
+def rotary_stretch(config: DecoderConfig) -> Tensor:
+    """By how much each pair of a head turns slower than it was first trained to. Returns (K/2).
+
+    Source: Llama 3.1's long context; slow pairs are slowed by the factor, fast ones are left.
+    """
+    if not config.rope_stretch:
+        return torch.ones(config.head_dim // 2)
+    factor, low, high, length = config.rope_stretch
+    waves = 2 * torch.pi * config.rope_theta ** rotary_powers(config)
+    fast = ((length / waves - low) / (high - low)).clamp(0, 1)
+    return 1 / ((1 - fast) / factor + fast)
 
 
 def rotate(x_BHSK: Tensor, cos_BSK: Tensor, sin_BSK: Tensor) -> Tensor:
@@ -117,14 +135,18 @@ class Attention(nn.Module):
         super().__init__()
         self.config = config
         width, kv_width = config.hidden_size, config.num_key_value_heads * config.head_dim
-        self.q_proj = nn.Linear(width, width, bias=False)
-        self.k_proj = nn.Linear(width, kv_width, bias=False)
-        self.v_proj = nn.Linear(width, kv_width, bias=False)
-        self.o_proj = nn.Linear(width, width, bias=False)
+        q_width, bias = config.num_attention_heads * config.head_dim, config.family == "qwen2"
+        self.q_proj = nn.Linear(width, q_width, bias=bias)
+        self.k_proj = nn.Linear(width, kv_width, bias=bias)
+        self.v_proj = nn.Linear(width, kv_width, bias=bias)
+        self.o_proj = nn.Linear(q_width, width, bias=False)
+        if config.family == "qwen3":
+            self.q_norm = RMSNorm(config.head_dim, config.rms_norm_eps)
+            self.k_norm = RMSNorm(config.head_dim, config.rms_norm_eps)
 
     def forward(self, x_BSD: Tensor, context: Context, layer: int) -> Tensor:
         """Returns (B, S, D)."""
-        B, S, D = x_BSD.shape
+        B, S, _ = x_BSD.shape
         H, G, K = (
             self.config.num_attention_heads,
             self.config.num_key_value_heads,
@@ -133,6 +155,8 @@ class Attention(nn.Module):
         q_BHSK = self.q_proj(x_BSD).view(B, S, H, K).transpose(1, 2)
         k_BGSK = self.k_proj(x_BSD).view(B, S, G, K).transpose(1, 2)
         v_BGSK = self.v_proj(x_BSD).view(B, S, G, K).transpose(1, 2)
+        if self.config.family == "qwen3":
+            q_BHSK, k_BGSK = self.q_norm(q_BHSK), self.k_norm(k_BGSK)
         q_BHSK = rotate(q_BHSK, context.cos_BSK, context.sin_BSK)
         k_BGSK = rotate(k_BGSK, context.cos_BSK, context.sin_BSK)
         if context.cache is not None:
@@ -145,7 +169,7 @@ class Attention(nn.Module):
             context.mask_B1SS,
             causal=context.mask_B1SS is None and S > 1,
         )
-        return self.o_proj(mixed_BHSK.transpose(1, 2).reshape(B, S, D))  # type: ignore[no-any-return]
+        return self.o_proj(mixed_BHSK.transpose(1, 2).reshape(B, S, H * K))  # type: ignore[no-any-return]
 
 
 class FeedForward(nn.Module):
@@ -222,6 +246,11 @@ class Decoder(nn.Module):
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.num_hidden_layers))
         self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.lm_head = (
+            None
+            if config.tie_word_embeddings
+            else nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        )
         cos, sin = rotary_table(config)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
@@ -257,8 +286,9 @@ class Decoder(nn.Module):
         return self.norm(x_BSD), halfway_BSD
 
     def logits(self, hidden_BSD: Tensor) -> Tensor:
-        """Score every token of the vocabulary with the tied embeddings. Returns (B, S, V)."""
-        return F.linear(hidden_BSD, self.embed_tokens.weight)
+        """Score every token of the vocabulary, by the embeddings if tied. Returns (B, S, V)."""
+        head = self.embed_tokens if self.lm_head is None else self.lm_head
+        return F.linear(hidden_BSD, head.weight)
 
 
 class Sampler:
