@@ -104,10 +104,11 @@ def check_disk(name: str, needed: int, cache: Path) -> None:
 
 def progress_bar(name: str, tell: Callable[[str], None]) -> type:
     """A bar for the Hub's downloads that speaks instead of drawing."""
-    from huggingface_hub.utils import tqdm
+    from tqdm.auto import tqdm
 
-    class Told(tqdm):  # type: ignore[type-arg,misc,unused-ignore]
+    class Told(tqdm):  # type: ignore[misc]
         def __init__(self, *args: Any, **kwargs: Any) -> None:
+            kwargs.pop("name", None)  # the Hub's own class takes it, tqdm does not
             self.told_at = 0.0
             super().__init__(*args, **{**kwargs, "file": io.StringIO(), "disable": False})
 

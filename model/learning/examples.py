@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, replace
+from typing import TypeVar
 
 import torch
 from PIL import Image
@@ -37,11 +38,15 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Batch:
-    """Sequences padded on the right; ``labels_BS`` holds each position's next token or IGNORE."""
+    """Sequences padded on the right; ``labels_BS`` holds each position's next token or IGNORE.
+
+    Where several lie in a row, ``documents_BS`` numbers them, -1 being padding.
+    """
 
     ids_BS: Tensor
     labels_BS: Tensor
     pixels_NCHW: Tensor
+    documents_BS: Tensor | None = field(default=None, kw_only=True)
 
     @property
     def tokens(self) -> int:
@@ -55,7 +60,17 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""
-        return Batch(self.ids_BS.to(device), self.labels_BS.to(device), self.pixels_NCHW.to(device))
+        return on_device(self, device)
+
+
+AnyBatch = TypeVar("AnyBatch", bound=Batch)
+
+
+def on_device(batch: AnyBatch, device: torch.device) -> AnyBatch:
+    """A batch of any kind with all its tensors on a device."""
+    tensors = {each.name: getattr(batch, each.name) for each in fields(batch)}
+    moved = {name: each.to(device) for name, each in tensors.items() if each is not None}
+    return replace(batch, **moved)
 
 
 @dataclass(frozen=True)
@@ -137,15 +152,26 @@ def collate(lessons: Sequence[EncodedLesson], pad_id: int) -> Batch:
     ids_BS = torch.full((len(lessons), longest), pad_id)
     labels_BS = torch.full((len(lessons), longest), IGNORE)
     for row, lesson in enumerate(lessons):
-        ids = torch.tensor(lesson.ids)
-        ids_BS[row, : len(ids)] = ids
-        for start, end in lesson.learned:
-            labels_BS[row, start - 1 : end - 1] = ids[start:end]
+        write_lesson(lesson, ids_BS[row], labels_BS[row])
     return Batch(ids_BS, labels_BS, torch.cat([lesson.pixels_NCHW for lesson in lessons]))
+
+
+def write_lesson(lesson: EncodedLesson, ids_S: Tensor, labels_S: Tensor) -> None:
+    """Write a lesson's tokens to the front of a row, and what is to be learned of them."""
+    ids = torch.tensor(lesson.ids)
+    ids_S[: len(ids)] = ids
+    for start, end in lesson.learned:
+        labels_S[start - 1 : end - 1] = ids[start:end]
+
+
+def scores(student: torch.nn.Module, batch: Batch, keep_BS: Tensor) -> Tensor:
+    """What a student thinks may follow the kept positions of a batch. Returns (K, V)."""
+    packed = () if batch.documents_BS is None else (batch.documents_BS,)
+    return student(batch.ids_BS, batch.pixels_NCHW, keep_BS, *packed)  # type: ignore[no-any-return]
 
 
 def answer_loss(student: torch.nn.Module, batch: Batch) -> Tensor:
     """Mean cross-entropy of the answers' tokens, in nats."""
     keep_BS = batch.labels_BS != IGNORE
-    logits_KV = student(batch.ids_BS, batch.pixels_NCHW, keep_BS)
+    logits_KV = scores(student, batch, keep_BS)
     return F.cross_entropy(logits_KV.float(), batch.labels_BS[keep_BS])

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from model.config import DecoderConfig, SampleConfig
 
@@ -98,7 +99,14 @@ class KVCache:
     needed to read it back.
     """
 
-    def __init__(self, config: DecoderConfig, rows: int, length: int, dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        config: DecoderConfig,
+        rows: int,
+        length: int,
+        dtype: torch.dtype,
+        device: torch.device | None = None,
+    ) -> None:
         shape = (
             config.num_hidden_layers,
             rows,
@@ -106,8 +114,8 @@ class KVCache:
             length,
             config.head_dim,
         )
-        self.keys = torch.zeros(shape, dtype=dtype)
-        self.values = torch.zeros(shape, dtype=dtype)
+        self.keys = torch.zeros(shape, dtype=dtype, device=device)
+        self.values = torch.zeros(shape, dtype=dtype, device=device)
         self.length = length
 
     def write(
@@ -205,8 +213,9 @@ class DecoderLayer(nn.Module):
 class Context:
     """What all layers of one pass share: rotary angles, the mask, and the cache if there is one.
 
-    Without a cache the pass is over whole sequences, padded on the right. With one, row b of the
-    batch is row ``rows[b]`` of the cache and may be at any position.
+    Without a cache the pass is over whole sequences, padded on the right; with ``documents_BS``
+    several lie in a row, and none sees another. With a cache, row b of the batch is row ``rows[b]``
+    of the cache and may be at any position.
     """
 
     def __init__(
@@ -215,16 +224,17 @@ class Context:
         position_ids_BS: Tensor,
         cache: KVCache | None = None,
         rows: Sequence[int] = (),
+        documents_BS: Tensor | None = None,
     ) -> None:
         self.position_ids_BS = position_ids_BS
         self.cos_BSK, self.sin_BSK = tables[0][position_ids_BS], tables[1][position_ids_BS]
         self.cache = cache
-        self.mask_B1SS: Tensor | None = None
+        self.mask_B1SS = None if documents_BS is None else document_mask(documents_BS)
         if cache is not None:
-            self.rows_B = torch.tensor(list(rows))
+            self.rows_B = torch.tensor(list(rows), device=position_ids_BS.device)
             self._together = list(rows) == list(range(len(rows)))
             self._length = int(position_ids_BS.max()) + 1
-            slots = torch.arange(self._length)
+            slots = torch.arange(self._length, device=position_ids_BS.device)
             self.mask_B1SS = (slots <= position_ids_BS[..., None]).unsqueeze(1)
 
     def read(self, layer: int) -> tuple[Tensor, Tensor]:
@@ -237,12 +247,31 @@ class Context:
         return keys, values
 
 
+def document_mask(documents_BS: Tensor) -> Tensor:
+    """Who may see whom: earlier tokens of the same document. Returns (B, 1, S, S), bool."""
+    S = documents_BS.shape[1]
+    earlier_SS = torch.ones(S, S, dtype=torch.bool, device=documents_BS.device).tril()
+    same_BSS = documents_BS[:, :, None] == documents_BS[:, None, :]
+    return (same_BSS & earlier_SS).unsqueeze(1)
+
+
+def document_positions(documents_BS: Tensor) -> Tensor:
+    """Each token's place in its own document, from 0. Returns (B, S)."""
+    places_BS = torch.arange(documents_BS.shape[1], device=documents_BS.device)
+    places_BS = places_BS.expand_as(documents_BS)
+    first_BS = torch.ones_like(documents_BS, dtype=torch.bool)
+    first_BS[:, 1:] = documents_BS[:, 1:] != documents_BS[:, :-1]
+    return places_BS - torch.where(first_BS, places_BS, 0).cummax(dim=1).values
+
+
 class Decoder(nn.Module):
     """Embedded tokens to hidden states; the ``model`` of a ``LlamaForCausalLM``."""
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
         self.config = config
+        self.save_memory = False
+        """Whether a training step computes every layer twice instead of keeping what is inside."""
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.num_hidden_layers))
         self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
@@ -261,9 +290,13 @@ class Decoder(nn.Module):
         position_ids_BS: Tensor | None = None,
         cache: KVCache | None = None,
         rows: Sequence[int] = (),
+        documents_BS: Tensor | None = None,
     ) -> Tensor:
-        """Run all layers. Returns normalised hidden states (B, S, D)."""
-        return self.states(embedded_BSD, position_ids_BS, cache, rows)[0]
+        """Run all layers. Returns normalised hidden states (B, S, D).
+
+        ``documents_BS`` numbers the document that each token belongs to, where rows hold several.
+        """
+        return self.states(embedded_BSD, position_ids_BS, cache, rows, documents_BS)[0]
 
     def states(
         self,
@@ -271,16 +304,24 @@ class Decoder(nn.Module):
         position_ids_BS: Tensor | None = None,
         cache: KVCache | None = None,
         rows: Sequence[int] = (),
+        documents_BS: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Run all layers. Returns normalised hidden states and those halfway up, each (B, S, D)."""
         B, S, _ = embedded_BSD.shape
+        if documents_BS is not None:
+            position_ids_BS = document_positions(documents_BS)
         if position_ids_BS is None:
             position_ids_BS = torch.arange(S, device=embedded_BSD.device).expand(B, S)
         tables = (self.get_buffer("cos"), self.get_buffer("sin"))
-        context = Context(tables, position_ids_BS, cache, rows)
+        context = Context(tables, position_ids_BS, cache, rows, documents_BS)
         x_BSD = halfway_BSD = embedded_BSD
+        twice = self.save_memory and torch.is_grad_enabled()
         for index, layer in enumerate(self.layers):
-            x_BSD = layer(x_BSD, context, index)
+            x_BSD = (
+                checkpoint(layer, x_BSD, context, index, use_reentrant=False)
+                if twice
+                else layer(x_BSD, context, index)
+            )
             if index + 1 == (len(self.layers) + 1) // 2:
                 halfway_BSD = x_BSD
         return self.norm(x_BSD), halfway_BSD
@@ -306,7 +347,7 @@ class Sampler:
 
     def next(self, logits_V: Tensor) -> int:
         """Choose the next token from the scores of one position."""
-        logits_V = logits_V.float().clone()
+        logits_V = logits_V.float().cpu().clone()  # where the generator is
         logits_V[self._banned] = -torch.inf
         if self.config.repetition_penalty != 1.0 and self._seen:
             seen = torch.tensor(sorted(self._seen))
