@@ -243,6 +243,11 @@ class DistillConfig:
                 "Micro-world prompts are answered by the built-in teacher only. "
                 "Choose a topic or your own prompts for an Ollama teacher."
             )
+        if self.processes > 1 and self.learn_from == "measure":
+            raise ConfigError(
+                f"Measuring trains two students in turn, which {self.processes} processes cannot "
+                "share. Choose one process, or logprobs."
+            )
         if self.tokenizer == "teacher" and self.teacher != "ollama":
             raise ConfigError(
                 "The built-in teacher has 0 tokens of its own. Choose the shipped tokenizer, or a "

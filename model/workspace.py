@@ -16,15 +16,23 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from model import paths
-from model.bundles.bundle import bundle_info
+from model.bundles.bundle import bundle_info, read_bundle
+from model.bundles.checkpoints import local_shape
 from model.bundles.exporting import Exporting
-from model.config import DistillConfig, ReadingConfig, SampleConfig, options_of
+from model.config import (
+    DistillConfig,
+    ReadingConfig,
+    SampleConfig,
+    StudentConfig,
+    options_of,
+)
 from model.graph_records import ReadingJob, ReadingMatter
 from model.graph_workspace import GraphWorkspace
 from model.jobs.jobs import Jobs
 from model.knowledge.pictures import Pictures
 from model.knowledge.store import Store
 from model.learning import budget as budgets
+from model.learning.memory import check_fits, free_bytes
 from model.records import (
     Answer,
     Budget,
@@ -227,13 +235,21 @@ class Workspace(GraphWorkspace):
         """Cost and prospects of a run before it starts. Raises: BundleError."""
         base = self._students.info(StudentId(config.student)) if config.base == "continue" else None
         speeds = [run.tokens_per_s for run in self._store.runs() if run.tokens_per_s]
-        return budgets.estimate(config, base, speeds[0] if speeds else None)
+        shape = self._shape(config)
+        return budgets.estimate(config, base, speeds[0] if speeds else None, shape)
+
+    def _shape(self, config: DistillConfig) -> StudentConfig | None:
+        """The shape of the student that a run begins with, if it lies on this machine."""
+        if config.base == "continue":
+            return read_bundle(self._students.path(StudentId(config.student))).config
+        return local_shape(config.decoder_source) if config.base == "pretrained" else None
 
     def start_run(self, config: DistillConfig) -> RunId:
         """Queue a run and start it if none is under way. Raises: ConfigError, BundleError."""
         config = self._settled(config)
         if config.base == "continue":
             bundle_info(self._students.path(StudentId(config.student)), StudentId(config.student))
+        check_fits(round(self.budget(config).memory_mb * 1e6), free_bytes())
         run = self._store.create_run(config, config.title)
         self._jobs.start(run.id)
         return run.id

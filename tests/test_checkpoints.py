@@ -212,7 +212,7 @@ def test_llama_cpp_runs_it_with_the_same_tokens_and_chances(
         if int(chances_SV[at].argmax()) == index:  # else it went on past the end of the answer
             assert float(chances_SV[at, index]) == pytest.approx(chance, abs=2e-3)
             compared += 1
-    assert compared >= 3
+    assert compared >= 2
 
 
 def test_a_tokenizer_that_cannot_leave_is_refused_in_words(

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from model.bundles.bundle import CONFIG
+from model.bundles.hf_folder import read_decoder
+from model.config import StudentConfig
 from model.errors import BundleNotFound
 
 USUAL_DECODER = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -55,6 +57,17 @@ def known_checkpoint(name: str) -> Path | None:
     except (LocalEntryNotFoundError, HFValidationError, OSError):
         return None
     return folder if (folder / CONFIG).is_file() and any(folder.glob("*.safetensors")) else None
+
+
+def local_shape(source: str) -> StudentConfig | None:
+    """The shape of a checkpoint that lies on this machine, or None. Needs no torch.
+
+    Raises: BundleError if it is there, but cannot become a student.
+    """
+    source = source.strip() or USUAL_DECODER
+    folder = Path(source).expanduser()
+    found = folder if folder.is_dir() else known_checkpoint(source) if "/" in source else None
+    return StudentConfig(read_decoder(found), preset="pretrained") if found else None
 
 
 def _download(name: str, tell: Callable[[str], None]) -> Path:

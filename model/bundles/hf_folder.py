@@ -70,24 +70,33 @@ class HfCheckpoint:
 def read_hf_folder(path: Path) -> HfCheckpoint:
     """Read config and tokenizer of a checkpoint. Raises: BundleNotFound, BundleIncompatible."""
     try:
-        values = json.loads((path / CONFIG).read_text(encoding="utf-8"))
         text = (path / TOKENIZER).read_text(encoding="utf-8")
     except OSError as error:
         raise BundleNotFound(f"There is no model in {path}: {error}.") from error
-    except ValueError as error:
-        raise BundleIncompatible(f"{path / CONFIG} is not JSON: {error}.") from error
-    _check_family(path, values)
     tokenizer, known, first_token = _tokenizer(path, text)
-    try:
-        decoder = _decoder(values, len(tokenizer))
-    except (KeyError, TypeError, ConfigError) as error:
-        raise BundleIncompatible(f"{path / CONFIG} is not a Llama's: {error}.") from error
+    decoder = read_decoder(path, len(tokenizer))
     chat = read_chat_format(path, tokenizer.special_tokens, first_token)
     config = StudentConfig(
         decoder, VisionConfig(), preset="pretrained", picture_heads=False, chat=chat
     )
     card = Card(name=path.name, origin=f"{path.name}, a pretrained Llama; its eyes are new")
     return HfCheckpoint(path, config, card, tokenizer.to_json(), known)
+
+
+def read_decoder(path: Path, tokens: int = 0) -> DecoderConfig:
+    """The decoder's shape, with room for so many tokens. Raises: BundleNotFound,
+    BundleIncompatible."""
+    try:
+        values = json.loads((path / CONFIG).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BundleNotFound(f"There is no model in {path}: {error}.") from error
+    except ValueError as error:
+        raise BundleIncompatible(f"{path / CONFIG} is not JSON: {error}.") from error
+    _check_family(path, values)
+    try:
+        return _decoder(values, tokens)
+    except (KeyError, TypeError, ConfigError) as error:
+        raise BundleIncompatible(f"{path / CONFIG} is not a Llama's: {error}.") from error
 
 
 def _decoder(values: Mapping[str, Any], tokens: int) -> DecoderConfig:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from model.learning.anchoring import Entry, anchor
-from model.network.text_tokenizer import TextTokenizer
+from model.network.text_tokenizer import SPECIAL_TOKENS, TextTokenizer
 from model.teachers.base import TokenLogprob
 
 LEAST = 1e-4
@@ -180,10 +180,20 @@ def _runs(borders: Sequence[int], entries: Sequence[Entry]) -> list[Run]:
 
 
 def same_vocabulary(tokenizer: TextTokenizer, tokens: Sequence[str]) -> bool:
-    """Whether a teacher's tokens, in the letters of byte-level BPE, begin with the student's."""
+    """Whether a teacher's tokens, in the letters of byte-level BPE, begin with the student's.
+
+    Our own special tokens, which a pretrained student got behind its others, do not count.
+    """
     described = json.loads(tokenizer.to_json())
     spelled = {index: letters for letters, index in described["model"]["vocab"].items()}
-    spelled |= {each["id"]: each["content"] for each in described["added_tokens"]}
-    return len(tokens) >= len(spelled) and all(
-        tokens[index] == letters for index, letters in spelled.items()
-    )
+    if len(tokens) < len(spelled):
+        return False
+    for each in described["added_tokens"]:
+        index, content = each["id"], each["content"]
+        ours = content in SPECIAL_TOKENS and (index >= len(tokens) or tokens[index] != content)
+        if ours and index > max(spelled):
+            continue
+        if ours or index >= len(tokens):
+            return False
+        spelled[index] = content
+    return all(tokens[index] == letters for index, letters in spelled.items())

@@ -21,7 +21,7 @@ from model.errors import TeacherReplyInvalid
 from model.learning.alignment import Aligner, same_vocabulary
 from model.learning.best import Best
 from model.learning.collecting import AskSettings, Collector, Listener, TraceStore
-from model.learning.devices import Share, announce
+from model.learning.devices import Share, announce, await_word
 from model.learning.examples import Lesson, answer_loss, collate
 from model.learning.lesson_order import LessonOrder, split
 from model.learning.run_talk import Progress as Progress
@@ -186,7 +186,7 @@ class Distillation:
         return " ".join(notes)
 
     def _aligner(self, teacher: Teacher) -> Aligner:
-        tokens = teacher.vocabulary() if isinstance(teacher, TellsVocabulary) else ()
+        tokens = teacher.vocabulary().tokens if isinstance(teacher, TellsVocabulary) else ()
         same = same_vocabulary(self.student.tokenizer, tokens)
         if same:
             log.info("teacher and student have the same %d tokens", len(tokens))
@@ -366,6 +366,18 @@ class Distillation:
             think=lesson.thought is not None,
         )
         return "".join(student.pieces(prompt, sampling))
+
+
+def follow(student: ImageTokenReasoningLLM, config: DistillConfig, checkpoint: Path) -> None:
+    """Train along with the first process, which has the lessons, until it says that is all."""
+    training, loss = training_config(config), transfer_loss(config, with_laws=True)
+    student.model.save_memory = config.save_memory
+    while await_word() == _WITH.train:
+        fit(student, _nothing, loss, training, lambda report: "go", checkpoint)
+
+
+def _nothing(step: int) -> GuidedBatch:
+    raise ValueError(f"only the first process has the lessons of step {step}")
 
 
 class _Interrupted(Exception):
