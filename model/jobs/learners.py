@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from model.bundles.backbones import load_tower
-from model.bundles.checkpoints import find_checkpoint
+from model.bundles.checkpoints import USUAL_DECODER, find_checkpoint
 from model.bundles.hf_folder import read_hf_folder
 from model.config import DistillConfig, VisionConfig
 from model.model import ImageTokenReasoningLLM
@@ -68,7 +68,8 @@ def _on_checkpoint(config: DistillConfig, tell: Callable[[str], None]) -> ImageT
         if tower:
             learner.vision_tower = tower
         found.load_into(learner)
-        learner.card = found.card
+        name = Path(config.decoder_source.strip() or USUAL_DECODER).name
+        learner.card = replace(found.card, name=name)  # the Hub's folders are called by numbers
         if config.decoder_lora_rank:
             learner.model.requires_grad_(False)
             add_lora(learner.model, config.decoder_lora_rank, DECODER_LAYERS)
