@@ -28,6 +28,7 @@ from torch.utils.data import SequentialSampler
 from transformers import (
     LlamaConfig,
     LlamaForCausalLM,
+    PrinterCallback,
     Trainer,
     TrainerCallback,
     TrainingArguments,
@@ -199,13 +200,15 @@ class Theirs:
             remove_unused_columns=False,
         )
         self.times.begin()
-        _InOrder(
+        trainer = _InOrder(
             model=self.peer,
             args=arguments,
             train_dataset=items,
             data_collator=_padded,
             callbacks=[_Watch(self.times)],
-        ).train()
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.train()
 
 
 def product_rate(size: int = 1024, rounds: int = 5) -> float:

@@ -234,7 +234,13 @@ class Workspace(GraphWorkspace):
     def budget(self, config: DistillConfig) -> Budget:
         """Cost and prospects of a run before it starts. Raises: BundleError."""
         base = self._students.info(StudentId(config.student)) if config.base == "continue" else None
-        speeds = [run.tokens_per_s for run in self._store.runs() if run.tokens_per_s]
+        kind = (config.base == "pretrained", config.decoder_source)
+        speeds = [
+            run.tokens_per_s
+            for run in self._store.runs()
+            if run.tokens_per_s
+            and (run.config.base == "pretrained", run.config.decoder_source) == kind
+        ]
         shape = self._shape(config)
         return budgets.estimate(config, base, speeds[0] if speeds else None, shape)
 

@@ -9,7 +9,7 @@ import pytest
 
 from model.config import PRESETS, DecoderConfig, DistillConfig, StudentConfig
 from model.errors import ConfigError
-from model.learning.budget import memory_of, parameters, pretrained_shape
+from model.learning.budget import estimate, memory_of, parameters, pretrained_shape
 from model.learning.memory import (
     PROCESS_BYTES,
     Load,
@@ -37,6 +37,13 @@ def test_weights_are_counted_without_building_a_student() -> None:
     assert parameters(student.config) == pytest.approx(student.parameter_count, rel=0.02)
     assert parameters(pretrained_shape("")) == pytest.approx(135e6, rel=0.02)
     assert parameters(pretrained_shape("a/TinyLlama-1.1B-Chat")) == pytest.approx(1.1e9, rel=0.35)
+
+
+def test_a_model_that_is_not_here_is_announced_with_its_size() -> None:
+    config = DistillConfig(base="pretrained", decoder_source="a/SmolLM2-360M-Instruct")
+    assert "about 0.7 GB are downloaded" in estimate(config, None).warnings[0]
+    here = estimate(config, None, shape=pretrained_shape(""))
+    assert not any("downloaded" in words for words in here.warnings)
 
 
 def test_adapters_are_counted() -> None:

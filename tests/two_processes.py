@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from model.config import TrainConfig
-from model.learning.devices import Share
+from model.learning.devices import Share, SharedBatches
 from model.learning.examples import Batch, Lesson, answer_loss, collate, encode_lesson
 from model.learning.training import Signal, StepReport, fit
 from model.network.text_tokenizer import PAD
@@ -43,7 +43,7 @@ class Lessons:
     def _numbers(self, step: int) -> list[int]:
         return [(step + shift) % len(ANSWERS) for shift in range(3)]
 
-    def __call__(self, step: int) -> Batch:
+    def whole(self, step: int) -> Batch:
         return self._part(self._numbers(step))
 
     def shares(self, step: int, count: int) -> list[Share]:
@@ -61,9 +61,9 @@ def curve() -> list[float]:
         losses.append(report.loss)
         return "stop" if report.step == STEPS - 1 else "go"
 
-    fit(
-        lessons.student, lessons, answer_loss, TrainConfig(steps=STEPS, learning_rate=3e-3), on_step
-    )
+    batches = SharedBatches(lessons.whole, lessons.shares)
+    config = TrainConfig(steps=STEPS, learning_rate=3e-3)
+    fit(lessons.student, batches, answer_loss, config, on_step)
     return losses
 
 

@@ -83,7 +83,8 @@ class Aligner:
     def align(self, text: str, entries: Sequence[TokenLogprob]) -> Guidance:
         """The guidance for the student's tokens of ``text``, from the teacher's for its answer."""
         ids = self._tokenizer.encode(text)
-        borders = [0]
+        # a tokenizer that reads a space before every text has one byte more than there is text
+        borders = [-1 if self._tokenizer.space_first else 0]
         for index in ids:
             borders.append(borders[-1] + len(self._tokenizer.token_bytes(index)))
         if borders[-1] != len(text.encode()):
@@ -147,7 +148,10 @@ class Aligner:
             return self._ids.get(text)
         before = b"".join(self._tokenizer.token_bytes(index) for index in word)
         try:
-            together = self._tokenizer.encode((before + text).decode())
+            spelled = (before + text).decode()
+            if self._tokenizer.space_first:
+                spelled = spelled.removeprefix(" ")  # which is put there again
+            together = self._tokenizer.encode(spelled)
         except UnicodeDecodeError:
             return None
         at = len(word)

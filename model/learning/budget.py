@@ -95,6 +95,7 @@ def estimate(
 
     ``shape`` is that of the student, if it is known already.
     """
+    missing = shape is None and config.base == "pretrained"
     if shape is None:
         usual = PRESETS.get(base.preset if base else config.base)
         shape = usual or pretrained_shape(config.decoder_source)
@@ -104,7 +105,9 @@ def estimate(
     prompts = len(config.own_prompts) if config.prompt_source == "own" else config.prompts
     answer_tokens = prompts * answer
     step_tokens = config.batch_size * (PROMPT_TOKENS + answer)
-    speed = tokens_per_s or FLOPS_PER_S / (6 * weights)
+    # what is frozen needs no gradient of its own: two products for a weight instead of three
+    products = 4 if config.base == "pretrained" and config.decoder_lora_rank else 6
+    speed = tokens_per_s or FLOPS_PER_S / (products * weights)
     training_s = config.steps * step_tokens / speed
     teaching_s = 0.0 if micro else answer_tokens / TEACHER_TOKENS_PER_S
     scratch = config.base in PRESETS
@@ -115,7 +118,7 @@ def estimate(
         minutes=max(training_s, teaching_s) / 60 + 0.1,
         memory_mb=memory_of(config, shape, weights) / 1e6,
         advice=_advice(config, answer_tokens, wanted),
-        warnings=_warnings(config, prompts),
+        warnings=(*(_download(weights) if missing else ()), *_warnings(config, prompts)),
     )
 
 
@@ -136,6 +139,14 @@ def _advice(config: DistillConfig, given: int, wanted: int) -> str:
     return (
         f"A new student sees {given:,} of the {wanted / 1e6:.0f} million tokens it would want: it "
         "learns the style of the answers and the commonest sentences, not facts."
+    )
+
+
+def _download(weights: int) -> tuple[str, ...]:
+    """That a decoder is not here yet; the Hub has most of them in two bytes a weight."""
+    return (
+        f"The model is not on this machine yet: about {2 * weights / 1e9:.1f} GB are downloaded "
+        "before the run begins.",
     )
 
 

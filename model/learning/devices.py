@@ -8,8 +8,9 @@ more than to be cut into shares.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from accelerate import Accelerator, PartialState
 from accelerate.utils import (
@@ -28,12 +29,20 @@ PATIENCE = timedelta(days=7)
 """How long the others wait for the first process, which may wait for a teacher."""
 
 
-class HandsOutShares(Protocol):
-    """Batches that can be cut into shares for several processes."""
+@dataclass(frozen=True)
+class SharedBatches(Generic[AnyBatch]):
+    """Batches that can be cut into shares for several processes.
 
-    def shares(self, step: int, count: int) -> Sequence[Share]:
-        """The batch of a step as ``count`` parts; the weighted mean of their losses is its loss."""
-        ...
+    ``whole`` gives a step's batch; ``shares`` gives it as so many parts, the weighted mean of whose
+    losses is its loss.
+    """
+
+    whole: Callable[[int], AnyBatch]
+    shares: Callable[[int, int], Sequence[Share]]
+
+    def __call__(self, step: int) -> AnyBatch:
+        """The batch of a step."""
+        return self.whole(step)
 
 
 def processes() -> int:
@@ -85,15 +94,12 @@ class Team:
             broadcast_object_list(dealt)  # nothing, if there was a fault: then all leave the loop
         return dealt[0]  # type: ignore[no-any-return]
 
-    def _cut(self, batches: Any, step: int) -> Sequence[Share]:
-        shares = getattr(batches, "shares", None) or getattr(
-            getattr(batches, "__self__", None), "shares", None
-        )
-        if shares is None:
+    def _cut(self, batches: Callable[[int], AnyBatch], step: int) -> Sequence[Share]:
+        if not isinstance(batches, SharedBatches):
             raise ConfigError(
                 f"These batches cannot be shared among {self.count} processes. Train with one."
             )
-        return shares(step, self.count)  # type: ignore[no-any-return]
+        return batches.shares(step, self.count)
 
     def mean(self, loss: Tensor) -> float:
         """The mean of a loss over all processes."""

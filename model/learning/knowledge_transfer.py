@@ -21,7 +21,7 @@ from model.errors import TeacherReplyInvalid
 from model.learning.alignment import Aligner, same_vocabulary
 from model.learning.best import Best
 from model.learning.collecting import AskSettings, Collector, Listener, TraceStore
-from model.learning.devices import Share, announce, await_word
+from model.learning.devices import Share, SharedBatches, announce, await_word
 from model.learning.examples import Lesson, answer_loss, collate
 from model.learning.lesson_order import LessonOrder, split
 from model.learning.run_talk import Progress as Progress
@@ -205,7 +205,7 @@ class Distillation:
             announce(curves.train)
             ended = fit(
                 student,
-                self.batch,
+                SharedBatches(self.batch, self.shares),
                 loss,
                 training,
                 lambda report: self._on_step(student, report, training, curves, loss.parts, best),

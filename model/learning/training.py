@@ -70,8 +70,8 @@ def fit(
 
     ``batches(step)`` returns the batch of a step; ``on_step`` is called after each one and may
     ask to pause or stop. The checkpoint is written every ``checkpoint_every_s`` seconds and
-    whenever the loop ends. Of several processes the first one's ``batches``, which must hand out
-    ``shares``, and ``on_step`` count for all.
+    whenever the loop ends. Of several processes the first one's ``batches``, which must be
+    ``SharedBatches``, and ``on_step`` count for all.
     """
     team = Team()
     accelerator = team.accelerator
