@@ -233,8 +233,7 @@ class Engine:
 
         Raises: EngineBusy if the engine is closed.
         """
-        self.run(lambda student: None).result()
-        return not (self._rows or self._waiting)
+        return self.run(lambda student: not (self._busy or self._waiting)).result()
 
     def close(self) -> None:
         """Cancel what is open and end the thread."""

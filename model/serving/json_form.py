@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import weakref
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,15 +35,25 @@ class JsonForm:
     whose ``properties`` are listed has no others unless the schema says so, as in llama.cpp.
     """
 
-    def __init__(self, schema: dict[str, Any], tokenizer: TextTokenizer, vocab_size: int) -> None:
-        """Raises: InputError if the schema cannot be followed."""
+    def __init__(
+        self,
+        schema: dict[str, Any],
+        tokenizer: TextTokenizer,
+        vocab_size: int,
+        ends: Sequence[int] = (),
+    ) -> None:
+        """``ends`` are the tokens that end an answer; none: those of the students made here.
+
+        Raises: InputError if the schema cannot be followed."""
         from llguidance import LLMatcher
 
         grammar = LLMatcher.grammar_from_json_schema(
             json.dumps(_closed(schema)), overrides={"whitespace_flexible": False}
         )
         self._vocab_size = vocab_size
-        self._matcher: LLMatcher = LLMatcher(_tokens(tokenizer, vocab_size), grammar, log_level=0)
+        self._matcher: LLMatcher = LLMatcher(
+            _tokens(tokenizer, vocab_size, ends), grammar, log_level=0
+        )
         if self._matcher.is_error():
             raise InputError(f"JSON schema conversion failed: {self._matcher.get_error()}")
 
@@ -58,14 +69,14 @@ class JsonForm:
         return bool(self._matcher.is_stopped())
 
 
-def _tokens(tokenizer: TextTokenizer, vocab_size: int) -> LLTokenizer:
+def _tokens(tokenizer: TextTokenizer, vocab_size: int, ends: Sequence[int]) -> LLTokenizer:
     """The vocabulary as the grammar reads it; made once for a student."""
     from llguidance import LLTokenizer
 
     known = _TOKENIZERS.get(tokenizer)
     if known is None or known[0] != vocab_size:
-        ends = [tokenizer.id(IM_END), tokenizer.id(EOS)]
-        made = LLTokenizer(tokenizer.to_json(), n_vocab=vocab_size, eos_token=ends)
+        stops = list(ends) or [tokenizer.id(IM_END), tokenizer.id(EOS)]
+        made = LLTokenizer(tokenizer.to_json(), n_vocab=vocab_size, eos_token=stops)
         known = _TOKENIZERS[tokenizer] = (vocab_size, made)
     return known[1]
 

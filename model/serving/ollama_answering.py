@@ -79,7 +79,8 @@ class Wish:
         if self.raw is not None:
             return self.raw
         kept = without_oldest(self.turns, dropped)
-        return lay_out(kept, thinks=self.served.bundle.config.thinks, think=self.thinks)
+        config = self.served.bundle.config
+        return lay_out(kept, config.chat, thinks=config.thinks, think=self.thinks)
 
 
 @dataclass(frozen=True)
@@ -199,7 +200,8 @@ def ask(wish: Wish, engine_of: Callable[[], Engine]) -> Asked:
     prompt, room = _fit(wish, student)
     form = None
     if wish.schema is not None:
-        form = JsonForm(wish.schema, student.tokenizer, student.config.decoder.vocab_size)
+        vocab_size = student.config.decoder.vocab_size
+        form = JsonForm(wish.schema, student.tokenizer, vocab_size, sorted(student.end_ids))
     wanted = wish.options.sampling
     sampling = replace(wanted, max_tokens=min(wanted.max_tokens, room))
     answer = engine.ask(prompt, sampling, top_logprobs=wish.top_logprobs, constraint=form)

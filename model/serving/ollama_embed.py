@@ -79,9 +79,11 @@ def embed(wish: Texts, engine_of: Callable[[], Engine]) -> dict[str, Any]:
 
 
 def _ids(student: ImageTokenReasoningLLM, text: str, truncate: bool) -> list[int]:
-    from model.network.text_tokenizer import BOS, defuse
+    from model.network.text_tokenizer import defuse
 
-    ids = [student.tokenizer.id(BOS), *student.tokenizer.encode(defuse(text))]
+    bos = student.config.chat.bos
+    first = [student.tokenizer.id(bos)] if bos else []
+    ids = [*first, *student.tokenizer.encode(defuse(text))]
     most = student.config.decoder.max_position_embeddings
     if len(ids) > most and not truncate:
         raise Refused(400, TOO_LONG)

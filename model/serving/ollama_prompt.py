@@ -11,13 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from model.config import ChatFormat
 from model.errors import InputError
 from model.network.text_tokenizer import (
     ACTION,
-    BOS,
     END_THINK,
-    IM_END,
-    IM_START,
     IMAGE,
     RESULT,
     THINK,
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
     from model.model import ImageTokenReasoningLLM, Prompt
 
 MARK = "[img]"
+_CHATML = ChatFormat()
 _NUMBERED = re.compile(r"\[img-(\d+)\]")
 KEPT_TOKENS = 4
 """Of a text that is cut, so many tokens stay at its beginning; the rest is its end."""
@@ -60,22 +59,24 @@ class Laid:
         return self.stretches[0] + "".join(marked)
 
 
-def lay_out(turns: Sequence[Turn], *, thinks: bool, think: bool) -> Laid:
-    """A conversation as ChatML up to where the answer begins.
+def lay_out(
+    turns: Sequence[Turn], chat: ChatFormat = _CHATML, *, thinks: bool, think: bool
+) -> Laid:
+    """A conversation as the student writes it, up to where the answer begins.
 
     ``thinks`` says whether the student can think, ``think`` whether it shall now.
     """
     stretches, pictures = [""], list[bytes]()
     for turn in turns:
         thought = turn.thinking if thinks else ""
-        opening = f"{IM_START}{defuse(turn.role)}\n"
+        opening = chat.open(defuse(turn.role))
         opening += f"{THINK}{defuse(thought)}{END_THINK}" if thought else ""
         first, *others = _around_pictures(turn.text, len(turn.pictures))
         stretches[-1] += opening + first
         stretches += others
-        stretches[-1] += f"{IM_END}\n"
+        stretches[-1] += chat.closing
         pictures += turn.pictures
-    stretches[-1] += f"{IM_START}assistant\n" + (THINK if think else "")
+    stretches[-1] += chat.open("assistant") + (THINK if think else "")
     return Laid(tuple(stretches), tuple(pictures), think)
 
 
@@ -134,14 +135,15 @@ def without_oldest(turns: Sequence[Turn], dropped: int) -> list[Turn]:
 def token_ids(
     student: ImageTokenReasoningLLM, laid: Laid, context: Sequence[int] = ()
 ) -> tuple[int, ...]:
-    """Ids with image slots, BOS first; ``context`` are those of an earlier exchange."""
+    """Ids with image slots, after those of an earlier exchange; BOS first, if there is one."""
     tokenizer = student.tokenizer
     slots = [student.image_id] * student.config.vision.num_patches
-    bos = tokenizer.id(BOS)
-    ids = [bos, *(i for i in context if 0 <= i < len(tokenizer) and i != student.image_id)]
+    name = student.config.chat.bos
+    bos = [tokenizer.id(name)] if name else []
+    ids = [*bos, *(i for i in context if 0 <= i < len(tokenizer) and i != student.image_id)]
     for number, text in enumerate(laid.stretches):
         ids += (slots if number else []) + tokenizer.encode(text)
-    doubled = len(ids) > 1 and ids[1] == bos
+    doubled = bool(bos) and ids[1:2] == bos
     return tuple(ids[1:] if doubled else ids)
 
 

@@ -24,7 +24,8 @@ def shown(served: Served, *, verbose: bool) -> dict[str, Any]:
     from model.bundles.ollama_bundle import parameters_of, template_of
 
     config, weights = served.bundle.config, tensors(served.bundle.path / WEIGHTS)
-    parameters, template = parameters_of(config.decoder), template_of(thinks=config.thinks)
+    parameters = parameters_of(config)
+    template = template_of(config.chat, thinks=config.thinks)
     return {
         "modelfile": _modelfile(served.name, template, parameters),
         "parameters": _listed(parameters),
@@ -86,21 +87,22 @@ def _model_info(served: Served, verbose: bool) -> dict[str, Any]:
 
 def _vocabulary(bundle: Bundle, verbose: bool) -> dict[str, Any]:
     from model.bundles.gguf_vocabulary import read_vocabulary
-    from model.network.text_tokenizer import BOS, IM_END, PAD
+    from model.network.text_tokenizer import PAD
 
     try:
         known = read_vocabulary(bundle.tokenizer_json, bundle.config.decoder.vocab_size)
     except BundleIncompatible:
         return {}  # a tokenizer that llama.cpp has no name for has no place in these keys
+    chat = bundle.config.chat
     ids = {token: index for index, token in enumerate(known.tokens)}
     return {
-        "tokenizer.ggml.add_bos_token": True,
+        "tokenizer.ggml.add_bos_token": bool(chat.bos),
         "tokenizer.ggml.add_eos_token": False,
-        "tokenizer.ggml.bos_token_id": ids[BOS],
-        "tokenizer.ggml.eos_token_id": ids[IM_END],
+        "tokenizer.ggml.bos_token_id": ids.get(chat.bos),
+        "tokenizer.ggml.eos_token_id": ids.get(chat.end),
         "tokenizer.ggml.merges": list(known.merges) if verbose else None,
         "tokenizer.ggml.model": "gpt2",
-        "tokenizer.ggml.padding_token_id": ids[PAD],
+        "tokenizer.ggml.padding_token_id": ids.get(PAD),
         "tokenizer.ggml.pre": known.pre,
         "tokenizer.ggml.token_type": list(known.kinds) if verbose else None,
         "tokenizer.ggml.tokens": list(known.tokens) if verbose else None,
