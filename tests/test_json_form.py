@@ -126,7 +126,7 @@ def test_a_thought_is_free_and_only_what_follows_has_the_form(
     asked = student.prompt([Message("user", "Who?")], room=60)
     prompt = type(asked)((*asked.ids, student.tokenizer.id(THINK)), asked.pixels_NCHW, True)
     # a random student seldom ends its thought: from the third step on it must
-    real, steps = student.step, [0]
+    real, steps = engine._step_rows, [0]
 
     def step(*args: Any) -> torch.Tensor:
         scores_BV = real(*args).clone()
@@ -134,7 +134,7 @@ def test_a_thought_is_free_and_only_what_follows_has_the_form(
         scores_BV[:, end] = 1e4 if steps[0] == 3 else -1e4
         return scores_BV
 
-    monkeypatch.setattr(student, "step", step)
+    monkeypatch.setattr(engine, "_step_rows", step)
     form = _form(student, {"type": "string", "enum": ["yes"]})
     answer = engine.ask(prompt, SampleConfig(max_tokens=60), constraint=form)
     said = {"thought": "", "token": ""}

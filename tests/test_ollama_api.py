@@ -270,8 +270,9 @@ def test_a_student_that_thinks_shows_its_thought_apart(
     thinker.save(tmp_path / "thinker")
     asked = {"messages": [{"role": "user", "content": "Why?"}], "logprobs": True}
     with students_in(tmp_path / "students", tmp_path / "thinker") as students:
-        student = students.engine().student
-        end, real, steps = student.tokenizer.id(END_THINK), student.step, [0]
+        engine = students.engine()
+        end, real = engine.student.tokenizer.id(END_THINK), engine._step_rows
+        steps = [0]
 
         def step(*args: Any) -> torch.Tensor:
             scores_BV = real(*args).clone()
@@ -279,7 +280,7 @@ def test_a_student_that_thinks_shows_its_thought_apart(
             scores_BV[:, end] = 1e4 if steps[0] == 4 else -1e4
             return scores_BV
 
-        monkeypatch.setattr(student, "step", step)
+        monkeypatch.setattr(engine, "_step_rows", step)
         with client_of(students) as api:
             told = post(api, "/api/chat", **asked, options={"num_predict": 12}).json()
             plain = post(api, "/api/chat", **asked, think=False, options={"num_predict": 3}).json()

@@ -234,7 +234,7 @@ class Engine:
         Raises: EngineBusy if the engine is closed.
         """
         self.run(lambda student: None).result()
-        return not (self._rows or self._waiting)
+        return not (self._busy or self._waiting)
 
     def close(self) -> None:
         """Cancel what is open and end the thread."""
