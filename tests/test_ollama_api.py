@@ -400,8 +400,12 @@ def test_embeddings_are_unit_vectors_that_can_be_shortened(
         ('{"model" 5}', "invalid character '5' after object key"),
         ('{"a": 1 "b": 2}', "invalid character '\"' after object key:value pair"),
         ("[" * 100_000, "exceeded max depth"),
+        ('{"a": ' + "[" * 200 + "]" * 200 + "}", "exceeded max depth"),
         ("[]", "json: cannot unmarshal array into Go value"),
         ("nonsense", "invalid character 'n' looking for beginning of value"),
+        ('{"a": NaN}', "json: cannot unmarshal number"),
+        ('{"a": 1e999}', "json: cannot unmarshal number 1e999"),
+        ('{"a": ' + "9" * 5000 + "}", "json: cannot unmarshal number 999"),
     ],
 )
 def test_json_that_cannot_be_read_is_refused_in_gos_words(body: str, words: str) -> None:
@@ -412,6 +416,7 @@ def test_json_that_cannot_be_read_is_refused_in_gos_words(body: str, words: str)
 
 
 def test_what_follows_the_json_is_not_read_and_broken_letters_are_mended() -> None:
+    assert parse_object(b'{"a": ["\\ud83e\\udd5a", "x\\ud83e"]}') == {"a": ["🥚", "x�"]}
     assert parse_object(b'  {"a": "\xff"} {bad') == {"a": "�"}
 
 
@@ -426,6 +431,8 @@ def test_what_follows_the_json_is_not_read_and_broken_letters_are_mended() -> No
         ("/api/chat", {"messages": [{"content": "x"}], "options": {"temperature": 9}}, 400),
         ("/api/chat", {"messages": [{"content": "x"}], "options": {"stop": "x"}}, 500),
         ("/api/chat", {"messages": [{"content": "x"}], "options": []}, 400),
+        ("/api/chat", {"messages": [{"content": "x"}], "options": {"stop": ["x"] * 99}}, 400),
+        ("/api/generate", {"prompt": "x", "keep_alive": "1" * 99_999 + "x"}, 400),
         ("/api/chat", {"messages": [{"content": "x"}], "format": 5}, 500),
         ("/api/generate", {"prompt": "x", "template": "{{ .Prompt }}"}, 400),
         ("/api/generate", {"prompt": "x", "keep_alive": True}, 400),
