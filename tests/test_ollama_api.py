@@ -270,8 +270,9 @@ def test_a_student_that_thinks_shows_its_thought_apart(
     thinker.save(tmp_path / "thinker")
     asked = {"messages": [{"role": "user", "content": "Why?"}], "logprobs": True}
     with students_in(tmp_path / "students", tmp_path / "thinker") as students:
-        student = students.engine().student
-        end, real, steps = student.tokenizer.id(END_THINK), student.step, [0]
+        engine = students.engine()
+        end, real = engine.student.tokenizer.id(END_THINK), engine._step_rows
+        steps = [0]
 
         def step(*args: Any) -> torch.Tensor:
             scores_BV = real(*args).clone()
@@ -279,7 +280,7 @@ def test_a_student_that_thinks_shows_its_thought_apart(
             scores_BV[:, end] = 1e4 if steps[0] == 4 else -1e4
             return scores_BV
 
-        monkeypatch.setattr(student, "step", step)
+        monkeypatch.setattr(engine, "_step_rows", step)
         with client_of(students) as api:
             told = post(api, "/api/chat", **asked, options={"num_predict": 12}).json()
             plain = post(api, "/api/chat", **asked, think=False, options={"num_predict": 3}).json()
@@ -399,8 +400,12 @@ def test_embeddings_are_unit_vectors_that_can_be_shortened(
         ('{"model" 5}', "invalid character '5' after object key"),
         ('{"a": 1 "b": 2}', "invalid character '\"' after object key:value pair"),
         ("[" * 100_000, "exceeded max depth"),
+        ('{"a": ' + "[" * 200 + "]" * 200 + "}", "exceeded max depth"),
         ("[]", "json: cannot unmarshal array into Go value"),
         ("nonsense", "invalid character 'n' looking for beginning of value"),
+        ('{"a": NaN}', "json: cannot unmarshal number"),
+        ('{"a": 1e999}', "json: cannot unmarshal number 1e999"),
+        ('{"a": ' + "9" * 5000 + "}", "json: cannot unmarshal number 999"),
     ],
 )
 def test_json_that_cannot_be_read_is_refused_in_gos_words(body: str, words: str) -> None:
@@ -411,6 +416,7 @@ def test_json_that_cannot_be_read_is_refused_in_gos_words(body: str, words: str)
 
 
 def test_what_follows_the_json_is_not_read_and_broken_letters_are_mended() -> None:
+    assert parse_object(b'{"a": ["\\ud83e\\udd5a", "x\\ud83e"]}') == {"a": ["🥚", "x�"]}
     assert parse_object(b'  {"a": "\xff"} {bad') == {"a": "�"}
 
 
@@ -425,6 +431,8 @@ def test_what_follows_the_json_is_not_read_and_broken_letters_are_mended() -> No
         ("/api/chat", {"messages": [{"content": "x"}], "options": {"temperature": 9}}, 400),
         ("/api/chat", {"messages": [{"content": "x"}], "options": {"stop": "x"}}, 500),
         ("/api/chat", {"messages": [{"content": "x"}], "options": []}, 400),
+        ("/api/chat", {"messages": [{"content": "x"}], "options": {"stop": ["x"] * 99}}, 400),
+        ("/api/generate", {"prompt": "x", "keep_alive": "1" * 99_999 + "x"}, 400),
         ("/api/chat", {"messages": [{"content": "x"}], "format": 5}, 500),
         ("/api/generate", {"prompt": "x", "template": "{{ .Prompt }}"}, 400),
         ("/api/generate", {"prompt": "x", "keep_alive": True}, 400),

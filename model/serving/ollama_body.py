@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -41,6 +42,8 @@ _STRAY = {
 }
 _UNITS_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"[-+]?(?:\d+\.?\d*(?:ns|us|µs|ms|s|m|h))+|[-+]?0")
+DEEPEST = 100
+LONGEST_NUMBER, LONGEST_DURATION = 300, 64
 _BASE64 = re.compile(r"[A-Za-z0-9+/\r\n]*")
 FOR_EVER_S = 1e10
 
@@ -51,7 +54,7 @@ def parse_object(data: bytes) -> dict[str, Any]:
         raise Refused(400, "missing request body")
     text = data.decode("utf-8", "replace").lstrip(" \t\r\n")
     try:
-        value, _ = json.JSONDecoder().raw_decode(text)
+        value, _ = _DECODER.raw_decode(text)
     except json.JSONDecodeError as error:
         raise Refused(400, _in_go_words(error)) from error
     except RecursionError as error:
@@ -59,6 +62,37 @@ def parse_object(data: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         kind = _GO_KINDS.get(type(value), "null")
         raise Refused(400, f"json: cannot unmarshal {kind} into Go value of type api.Request")
+    return {key: _sound(each, 1) for key, each in value.items()}
+
+
+def _number(text: str) -> float:
+    """A number that can be reckoned with; Go has no others either."""
+    value = float(text) if len(text) <= LONGEST_NUMBER else math.inf
+    if not math.isfinite(value):
+        raise Refused(400, f"json: cannot unmarshal number {text[:40]} into Go value")
+    return value
+
+
+def _whole_number(text: str) -> int:
+    _number(text)
+    return int(text)
+
+
+_DECODER = json.JSONDecoder(
+    parse_float=_number, parse_int=_whole_number, parse_constant=lambda text: _number("nan")
+)
+
+
+def _sound(value: Any, depth: int) -> Any:
+    """The same value; halves of letters that JSON can spell become U+FFFD, as in Go."""
+    if depth > DEEPEST:
+        raise Refused(400, "exceeded max depth")
+    if isinstance(value, str) and not value.isascii():
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_sound(each, depth + 1) for each in value]
+    if isinstance(value, dict):
+        return {str(_sound(key, depth)): _sound(each, depth + 1) for key, each in value.items()}
     return value
 
 
@@ -182,10 +216,10 @@ class Body:
 def duration_s(text: str) -> float:
     """Seconds of a duration as Go writes it: ``5m``, ``1h30m``, ``-1``. Raises: Refused."""
     cleaned = text.strip()
-    if re.fullmatch(r"-?\d+", cleaned):
+    if re.fullmatch(r"-?\d{1,15}", cleaned, re.ASCII):
         return float(cleaned)
-    if not _DURATION.fullmatch(cleaned):
-        raise Refused(400, f'time: invalid duration "{text}"')
+    if len(cleaned) > LONGEST_DURATION or not _DURATION.fullmatch(cleaned):
+        raise Refused(400, f'time: invalid duration "{text[:LONGEST_DURATION]}"')
     parts = re.findall(r"(\d+\.?\d*)(ns|us|µs|ms|s|m|h)", cleaned)
     seconds = sum(float(number) * _UNITS_S[unit] for number, unit in parts)
     return -seconds if cleaned.startswith("-") else seconds

@@ -24,6 +24,9 @@ TOP_K, TOP_P = 40, 0.9
 MOST_TOKENS = 512
 """Longest answer; ``num_predict`` below 1 asks for it."""
 
+MOST_STOPS, LONGEST_STOP = 32, 256
+"""They are looked for at every step, by the thread that answers everybody."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -71,4 +74,7 @@ def _checked(name: str, value: Any) -> Any:
             raise Refused(500, f'option "{name}" must be of type array')
         if not all(isinstance(each, str) for each in value):
             raise Refused(500, f'option "{name}" must be of an array of strings')
+        if len(value) > MOST_STOPS or any(len(each) > LONGEST_STOP for each in value):
+            limits = f"{MOST_STOPS} strings of {LONGEST_STOP} letters"
+            raise Refused(400, f'option "{name}" takes at most {limits}')
     return value
