@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from model.config import ChatFormat
 from model.network.text_tokenizer import (
     ACTION,
     IMAGE,
@@ -25,7 +26,6 @@ from model.network.text_tokenizer import (
     TextTokenizer,
     defuse,
 )
-from model.shapes import ChatFormat
 
 PAD_COLOUR = (122, 116, 104)
 """What llama.cpp puts around a picture that is not square."""
