@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 import pytest
+from webapp.panes import Pane, Questions, race
 
 from model.config import SampleConfig
 from model.errors import EngineBusy, InputError
@@ -23,7 +24,6 @@ from tests.fakes import FakeBackend
 from webapp.chat_format import Draft
 from webapp.compare_format import answers_table, marked, measures_html, pane_html, wilson
 from webapp.open_answers import OpenAnswers
-from webapp.panes import Pane, Questions, race
 from webapp.tabs import compare
 from webapp.tabs.compare import KNOBS, MOST_PROMPTS, prompt_lines
 

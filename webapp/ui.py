@@ -47,6 +47,10 @@ def build_app(door: Door, *, multi_user: bool = False) -> Any:
         header.reload.pull(app.load)
         header.teacher.pull(app.load)
         tabs.triplets.reload.pull(app.load)
+        tabs.compare.reopen.pull(app.load, js=compare.LINKED)
+        app.load(
+            open_linked, [tabs.compare.reopen.inputs[0]], [tabs.strip], js=compare.LINKED, **QUIET
+        )
     return app
 
 
@@ -79,14 +83,10 @@ def _draw_tabs(door: Door, multi_user: bool) -> _Tabs:
 
 
 def _build_tab(name: str, door: Door, multi_user: bool) -> Any:
-    if name in ("triplets", "distill"):
-        tab = triplets if name == "triplets" else distill
-        return tab.build(door, multi_user=multi_user)
-    builders = {
-        "graph": graph.build,
-        "chat": chat.build,
-        "compare": compare.build,
-    }
+    shared = {"triplets": triplets.build, "distill": distill.build, "compare": compare.build}
+    if name in shared:
+        return shared[name](door, multi_user=multi_user)
+    builders = {"graph": graph.build, "chat": chat.build}
     return builders[name](door)
 
 
@@ -157,6 +157,15 @@ def _link_students(door: Door, tabs: _Tabs, header: Header) -> None:
     tabs.compare.distill_first.click(
         lambda: gr.Tabs(selected="distill"), None, [tabs.strip], **QUIET
     )
+
+
+def open_linked(comparison: str) -> Any:
+    """Open the Compare tab if the page's address names a comparison.
+
+    Inputs: shown comparison
+    Outputs: tabs
+    """
+    return gr.Tabs(selected="compare") if comparison else gr.skip()
 
 
 def see_label(label: str) -> tuple[Any, ...]:
