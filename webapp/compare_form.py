@@ -42,6 +42,7 @@ class CompareForm:
     upload: gr.UploadButton
     questions: Any
     pictures: gr.Gallery
+    set_words: gr.HTML
     judge: gr.Dropdown
     blind: gr.Checkbox
     settings: list[Any]
@@ -93,7 +94,7 @@ def draw_form(multi_user: bool) -> CompareForm:
             info="A model that says which answer is better; asked in both orders.",
             elem_id="compare-judge",
         )
-    prompt_set, prompts, upload, questions, pictures = _draw_prompts()
+    prompt_set, prompts, upload, questions, pictures, set_words = _draw_prompts()
     blind = gr.Checkbox(
         label="Blind: hide who is who until I have voted", elem_id="compare-blind", container=False
     )
@@ -101,7 +102,7 @@ def draw_form(multi_user: bool) -> CompareForm:
         settings = draw_knobs(SampleConfig, KNOBS, "compare")
     return CompareForm(
         sides, address, find, gr.State(()), status, prompt_set, prompts, upload, questions,
-        pictures, judge, blind, settings,
+        pictures, set_words, judge, blind, settings,
     )  # fmt: skip
 
 
@@ -125,6 +126,7 @@ def _draw_prompts() -> tuple[Any, ...]:
             )
             (questions,) = draw_knobs(CompareConfig, ("questions",), "compare")
             questions.visible = False
+            set_words = gr.HTML(elem_id="compare-set-words", elem_classes="itr-optional")
         pictures = gr.Gallery(
             label="Pictures for all prompts (optional)",
             type="filepath",
@@ -138,7 +140,7 @@ def _draw_prompts() -> tuple[Any, ...]:
             buttons=[],
             elem_id="compare-pictures",
         )
-    return prompt_set, prompts, upload, questions, pictures
+    return prompt_set, prompts, upload, questions, pictures, set_words
 
 
 # ── values ──────────────────────────────────────────────────────────────────────────────────────

@@ -60,7 +60,8 @@ def pane_html(comparison: Comparison, side: int, thumbnail: Thumbnail) -> str:
         f'<div class="itr-pane-head"><span class="itr-letter">{LETTERS[side]}</span>'
         f"<b>{escape(comparison.sides[side].name)}</b>{chips}</div>"
         f'<p class="itr-muted itr-num">{_speed(comparison, side)}</p>'
-        f'<div class="itr-pane-cards">{cards}{waiting}{more}</div>'
+        f'<div class="itr-pane-cards" tabindex="0" role="region" '
+        f'aria-label="answers of {LETTERS[side]}">{cards}{waiting}{more}</div>'
     )
 
 
@@ -107,10 +108,12 @@ def _card(row: CompareRow, answer: SideAnswer, thumbnail: Thumbnail) -> str:
         summary = f"<summary>Used {many}</summary>"
         facts = f'<details class="itr-used">{summary}<ul>{lines}</ul></details>'
     right = {True: " · ✓ right", False: " · ✗ not right", None: ""}[answer.scores.exact]
-    speed = f"{answer.tokens_per_s:,.0f} tok/s · " if answer.tokens_per_s else ""
+    speed = ""
+    if answer.tokens_per_s:
+        first = milliseconds(answer.first_token_s)
+        speed = f"{answer.tokens_per_s:,.0f} tok/s · first word {first} · "
     figures = (
-        f'<p class="itr-stats">{speed}first word {milliseconds(answer.first_token_s)} · '
-        f"{escape(answer.weights_hash[:6])}{right}</p>"
+        f'<p class="itr-stats">{speed}{escape(answer.weights_hash[:6])}{right}</p>'
         if answer.weights_hash
         else ""
     )
@@ -206,6 +209,18 @@ def link_html(comparison: Comparison) -> str:
     """The link that opens this comparison again."""
     address = f"?compare={escape(comparison.id)}"
     return f'<p><a href="{address}" target="_self">Link to this comparison</a></p>'
+
+
+def set_html(prompt_set: str, ten: Sequence[str]) -> str:
+    """What a ready-made set of prompts asks; nothing for typed ones."""
+    if prompt_set == "ten":
+        return f"<ol>{''.join(f'<li>{escape(prompt)}</li>' for prompt in ten)}</ol>"
+    if prompt_set == "microworld":
+        return (
+            "<p>Drawn questions, with pictures, that no training saw. Each has one right answer. "
+            "Students and teachers are given the same facts.</p>"
+        )
+    return ""
 
 
 def board_html(ratings: Sequence[Rating]) -> str:

@@ -44,9 +44,9 @@ class CompareShelf:
     board: gr.HTML
 
 
-def draw_shelf() -> CompareShelf:
-    """Draw the shelf inside the current block."""
-    with gr.Row(elem_classes="itr-actions"):
+def draw_shelf(view: CompareView) -> CompareShelf:
+    """Draw the shelf inside the current block; exports stand with the comparison's link."""
+    with view.leave, gr.Row(elem_classes="itr-actions"):
         exports = tuple(
             gr.Button(words, size="sm", min_width=120, elem_id=f"compare-export-{kind}")
             for kind, words in _KINDS
@@ -57,7 +57,9 @@ def draw_shelf() -> CompareShelf:
             earlier = gr.Dropdown(
                 choices=[], value=None, label="Earlier comparisons", elem_id="compare-earlier"
             )
-            delete = gr.Button("Delete it", size="sm", min_width=100, elem_id="compare-delete")
+            delete = gr.Button(
+                "Delete it", size="sm", scale=0, min_width=110, elem_id="compare-delete"
+            )
         with gr.Accordion("Elo board of the blind votes", open=False, elem_id="compare-elo"):
             board = gr.HTML(elem_id="compare-board")
     return CompareShelf(exports, file, earlier, delete, board)

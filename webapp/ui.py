@@ -10,6 +10,7 @@ import gradio as gr
 from model.errors import RunError
 from model.records import PictureId, RunId, StudentId, TripletId
 from webapp.backend import Backend, Door
+from webapp.compare_form import side_choices
 from webapp.header import Header, build_header, show_student
 from webapp.node_panel import node_question
 from webapp.tabs import chat, compare, distill, graph, triplets
@@ -257,7 +258,7 @@ def compare_with_before(backend: Backend, run: str | None) -> tuple[Any, ...]:
     made = _student_of(backend, run)
     known = {info.id: info for info in backend.students()}
     before = known[made].parent if made in known else None
-    names = [(f"{info.name} · {info.short_hash}", info.id) for info in known.values()]
+    names = side_choices(backend, ())
     started = before if before in known else StudentId(backend.run(RunId(str(run))).config.student)
     return (
         gr.Tabs(selected="compare"),

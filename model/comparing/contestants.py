@@ -195,7 +195,7 @@ class TeacherTalk:
         stats = AnswerStats(
             tokens=answer.tokens,
             tokens_per_s=self._speed(answer.tokens, now - first_at),
-            first_token_s=first_at - started,
+            first_token_s=0.0 if self._info.kind == "builtin" else first_at - started,
             weights_hash=self._info.weights_hash,
             student=self._info.name,
             stopped_by=stopped_by,  # type: ignore[arg-type]

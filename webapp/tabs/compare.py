@@ -21,7 +21,7 @@ from webapp.compare_form import (
     lines_of,
     side_choices,
 )
-from webapp.compare_format import board_html
+from webapp.compare_format import board_html, set_html
 from webapp.compare_shelf import CompareShelf, draw_shelf, wire_shelf
 from webapp.compare_view import CompareView, draw_panes, followed, show, skipped, voted_row
 from webapp.run_format import teacher_html
@@ -62,7 +62,7 @@ def build(door: Door, *, multi_user: bool = False) -> CompareTab:
             run = gr.Button("Run", variant="primary", elem_id="compare-run", min_width=120)
             stop = gr.Button("Stop", visible=False, elem_id="compare-stop", min_width=120)
     view = draw_panes(run, stop)
-    shelf = draw_shelf()
+    shelf = draw_shelf(view)
     _wire_run(door, form, view)
     _wire_votes(door, view, shelf)
     reload = _wire_form(door, form, empty)
@@ -100,7 +100,7 @@ def _wire_form(door: Door, form: CompareForm, empty: gr.Column) -> Wire:
     form.prompt_set.change(
         bind(door, on_set),
         [form.prompt_set],
-        [form.prompts, form.upload, form.questions, form.pictures],
+        [form.prompts, form.upload, form.questions, form.pictures, form.set_words],
         **QUIET,
     )
     form.upload.upload(bind(door, on_upload), [form.upload, form.prompts], [form.prompts], **QUIET)
@@ -159,11 +159,12 @@ def on_set(backend: Backend, prompt_set: str) -> tuple[Any, ...]:
     """Show the fields of one kind of prompts.
 
     Inputs: prompt set
-    Outputs: prompts, upload, questions, pictures
+    Outputs: prompts, upload, questions, pictures, words about the set
     """
     typed = gr.update(visible=prompt_set == "typed")
     drawn = prompt_set == "microworld"
-    return typed, typed, gr.update(visible=drawn), gr.update(visible=not drawn)
+    words = set_html(prompt_set, backend.comparing().ten_prompts())
+    return typed, typed, gr.update(visible=drawn), gr.update(visible=not drawn), words
 
 
 def on_upload(backend: Backend, file: str | None, text: str) -> str:
