@@ -65,12 +65,19 @@ def _items(value: Any, wanted: Any, schema: Any, root: Any, at: str) -> list[str
 
 def _any_of(value: Any, wanted: Any, schema: Any, root: Any, at: str) -> list[str]:
     tried = [faults(value, each, root, at) for each in wanted]
-    return [] if [] in tried else min(tried, key=len)
+    # the alternative that fits the furthest tells best what is wrong
+    return [] if [] in tried else max(tried, key=lambda found: len(found[0].partition(" ")[0]))
 
 
-def _limit(fine: Any, words: str) -> Any:
+def _limit(fine: Any, words: str, kind: Any = object) -> Any:
+    """A check of values of one kind; other kinds are the business of ``type``."""
+
     def check(value: Any, wanted: Any, schema: Any, root: Any, at: str) -> list[str]:
-        return [] if fine(value, wanted) else [f"{at} is {value!r}, {words} {wanted!r}"]
+        return (
+            []
+            if not isinstance(value, kind) or fine(value, wanted)
+            else [f"{at} is {value!r}, {words} {wanted!r}"]
+        )
 
     return check
 
@@ -84,9 +91,9 @@ _CHECKS: dict[str, Any] = {
     "anyOf": _any_of,
     "const": _limit(lambda value, wanted: value == wanted, "not"),
     "enum": _limit(lambda value, wanted: value in wanted, "none of"),
-    "required": _limit(lambda value, wanted: set(wanted) <= set(value), "which lacks some of"),
-    "minimum": _limit(lambda value, wanted: value is None or value >= wanted, "below"),
-    "maximum": _limit(lambda value, wanted: value is None or value <= wanted, "above"),
-    "minItems": _limit(lambda value, wanted: len(value) >= wanted, "fewer than"),
-    "maxItems": _limit(lambda value, wanted: len(value) <= wanted, "more than"),
+    "required": _limit(lambda value, names: set(names) <= set(value), "which lacks some of", dict),
+    "minimum": _limit(lambda value, least: value >= least, "below", (int, float)),
+    "maximum": _limit(lambda value, most: value <= most, "above", (int, float)),
+    "minItems": _limit(lambda value, least: len(value) >= least, "fewer than", list),
+    "maxItems": _limit(lambda value, most: len(value) <= most, "more than", list),
 }
