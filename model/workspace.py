@@ -101,6 +101,7 @@ class Workspace(GraphWorkspace):
 
     def close(self) -> None:
         """Let go of the database; runs go on in their own processes."""
+        self._comparing.close()
         self._store.close()
 
     def prepare(self) -> None:

@@ -15,7 +15,7 @@ from model.comparing.comparing import MOST_AT_ONCE, Comparing, rated_name
 from model.comparing.document import from_text, to_document, to_text
 from model.comparing.report import figures_html, page_html, table_text
 from model.config import SampleConfig
-from model.errors import EngineBusy, InputError
+from model.errors import EngineBusy, InputError, ReasonerError
 from model.paths import ASSETS
 from model.records import Answer, Event, StudentId, Turn
 from tests.fakes import FakeBackend
@@ -357,3 +357,30 @@ def test_exports_are_files_that_hold_the_comparison(
     assert comparing.export(whole.id, "html").read_text(encoding="utf-8").startswith("<!doctype")
     with pytest.raises(InputError, match="no export"):
         comparing.export(whole.id, "exe")  # type: ignore[arg-type]
+
+
+def test_a_full_disk_ends_the_comparison_in_words(
+    backend: TwoStudents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last state was stored before it was told: readers of one that could not be waited."""
+    comparing = backend.comparing()
+    backend.gate.clear()
+    name = comparing.start(typed("one"))
+
+    def full(*_: object) -> None:
+        raise ReasonerError("The disk is full. Make room.")
+
+    monkeypatch.setattr(comparing._store, "save_comparison", full)
+    backend.gate.set()
+    *_, last = comparing.states(name)
+    assert last.state != "running"
+    assert "The disk is full" in last.message
+
+
+def test_closing_the_workspace_stops_what_is_under_way(backend: TwoStudents) -> None:
+    backend.gate.clear()
+    comparing = backend.comparing()
+    name = comparing.start(typed("one"))
+    comparing.close()
+    *_, last = comparing.states(name)
+    assert last.state == "stopped"

@@ -103,6 +103,13 @@ class Comparing:
         if job is not None:
             job.cancel()
 
+    def close(self) -> None:
+        """Stop everything that is under way; it is stored as far as it came."""
+        with self._lock:
+            jobs = list(self._jobs.values())
+        for job in jobs:
+            job.cancel()
+
     def all(self, limit: int = 30) -> Sequence[ComparisonHead]:
         """The comparisons, newest first."""
         return self._store.comparisons(limit)

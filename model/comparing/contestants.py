@@ -122,7 +122,10 @@ class TeacherSide:
     def answer(self, task: CompareTask, sampling: SampleConfig) -> Answer:
         """Begin to answer; the teacher is asked by whoever reads the events."""
         facts = tuple(_given(line) for line in task.facts)
-        system = "\n".join([_FACTS, *task.facts]) if facts else ""
+        shown = (
+            [f"The pictures show, in this order: {', '.join(task.roles)}."] if task.roles else []
+        )
+        system = "\n".join([*shown, *([_FACTS, *task.facts] if facts else [])])
         pictures = tuple(self._pictures.path(picture).read_bytes() for picture in task.pictures)
         question = Question(task.prompt, pictures, system, task.spec)
         return TeacherTalk(self._info, self._teacher, question, sampling, facts)

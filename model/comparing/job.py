@@ -7,6 +7,7 @@ back; the comparison goes on without them.
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import threading
 import time
@@ -116,10 +117,15 @@ class ComparisonJob:
         except ReasonerError as error:
             message = str(error)
         finally:
+            self.cancel()  # after a fault, sides may still be at work
             seconds = time.monotonic() - self._started
             last = replace(self.now, state=state, stage="", message=message, seconds=seconds)
-            self._keep(last)
-            self._publish(last)
+            try:
+                self._keep(last)
+            except ReasonerError as error:
+                last = replace(last, message=f"It could not be stored: {error}")
+            finally:
+                self._publish(last)  # whatever happens, nobody waits for ever
 
     def _answer(self) -> None:
         """Collect what the sides say until all have ended, or somebody stops it."""
@@ -245,7 +251,8 @@ class ComparisonJob:
                 answers = list(grown[number].answers)
                 answer = answers[side]
                 assert answer is not None
-                scores = replace(answer.scores, nats=loss.nats, reference_tokens=loss.tokens)
+                nats = loss.nats if math.isfinite(loss.nats) else None  # JSON knows no infinity
+                scores = replace(answer.scores, nats=nats, reference_tokens=loss.tokens)
                 answers[side] = replace(answer, scores=scores)
                 grown[number] = replace(grown[number], answers=tuple(answers))
         return tuple(grown)

@@ -78,7 +78,8 @@ def figures_html(comparison: Comparison) -> str:
     )
     return (
         "<h3>Measured</h3>"
-        f'<p class="itr-muted">95 % intervals in brackets.{reference}</p>'
+        f'<p class="itr-muted">95 % intervals in brackets.{reference} All sides answer at the same '
+        "time, so speeds are lower bounds.</p>"
         f"{_measures_table(comparison)}{bars_svg(comparison, WORDS, PERCENT)}"
         f"{_differences_html(comparison)}"
     )

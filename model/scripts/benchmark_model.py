@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import platform
-import resource
 import statistics
 import sys
 import time
@@ -137,7 +136,12 @@ def _read(answer: Answer) -> AnswerStats:
 
 
 def _peak_bytes() -> int:
-    """The most memory that the process held; Linux counts in kilobytes, macOS in bytes."""
+    """The most memory that the process held, 0 where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    # Linux counts in kilobytes, macOS in bytes
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
