@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _TOGETHER = 8
 """References whose loss is computed in one step, so that answers are not held up long."""
+_PICTURES = "The pictures show, in this order:"
 _FACTS = "These facts hold, whatever else you know (thing | action | result):"
 
 
@@ -122,9 +123,7 @@ class TeacherSide:
     def answer(self, task: CompareTask, sampling: SampleConfig) -> Answer:
         """Begin to answer; the teacher is asked by whoever reads the events."""
         facts = tuple(_given(line) for line in task.facts)
-        shown = (
-            [f"The pictures show, in this order: {', '.join(task.roles)}."] if task.roles else []
-        )
+        shown = [f"{_PICTURES} {', '.join(task.roles)}."] if task.roles else []
         system = "\n".join([*shown, *([_FACTS, *task.facts] if facts else [])])
         pictures = tuple(self._pictures.path(picture).read_bytes() for picture in task.pictures)
         question = Question(task.prompt, pictures, system, task.spec)
