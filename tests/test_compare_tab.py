@@ -204,6 +204,17 @@ def test_who_is_who_can_be_shown_without_a_vote(
     assert after[VOTING]["visible"] is False
 
 
+def test_who_is_who_stays_hidden_while_answers_come(backend: FakeBackend) -> None:
+    """The next state of the stream would hide it again."""
+    backend.delay_s = 30.0
+    running = compare.on_run(backend, *form(blind=True))
+    shown = next(running)[SHOWN]
+    with pytest.raises(InputError, match="still come"):
+        compare.on_reveal(backend, shown)
+    compare.on_stop(backend, shown)
+    assert list(running)
+
+
 def test_the_letters_are_shuffled(backend: FakeBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compare.random, "sample", lambda sides, n: list(reversed(sides)))
     last = ran(backend, *form(blind=True))

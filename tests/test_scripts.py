@@ -55,6 +55,24 @@ def test_compare_models_says_what_is_wrong(
     assert "1 sides are chosen" in capsys.readouterr().err
 
 
+class Pressed:
+    """Ctrl-C was pressed at once."""
+
+    asked = True
+
+
+def test_ctrl_c_keeps_what_was_answered(
+    place: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compare_models, "Interrupt", Pressed)
+    out = tmp_path / "r.json"
+    asked = ["shipped", "builtin", "--set", "ten", "--out", str(out)]
+    assert compare_models.main([*asked, *place]) == 130
+    document = json.loads(out.read_text(encoding="utf-8"))
+    assert faults(document, SCHEMA) == []
+    assert document["state"] == "stopped"
+
+
 def test_benchmark_model_prints_its_figures_as_json(
     place: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -135,7 +153,7 @@ def test_the_demo_as_json_has_a_line_for_every_answer(
         ("temp 9", "temperature is 9"),
         ("tokens 0", "max tokens is 0"),
         ("stream maybe", "neither on nor off"),
-        ("image nowhere.png", "nowhere.png"),
+        ("image nowhere.png", "cannot be read"),
         ("triplet a | b", "There are 2 parts"),
         ("triplet a b", "three pictures"),
         ("ask", "There is no question"),

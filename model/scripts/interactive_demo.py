@@ -201,7 +201,7 @@ class Demo(cmd.Cmd):
     def complete_graph(self, text: str, *ignored: Any) -> list[str]:
         """Things of the graph that begin like this."""
         found = self._workspace.triplets(text, limit=20).items
-        things = {each.subject for each in found} | {"on", "off"}
+        things = {each.subject for each in found} | {each.object for each in found} | {"on", "off"}
         return sorted(thing for thing in things if thing.startswith(text))
 
     def _say(self, words: str) -> None:

@@ -233,4 +233,6 @@ def on_reveal(backend: Backend, shown: str) -> tuple[Any, ...]:
     Outputs: revealed comparison, view.outputs
     """
     comparison = backend.comparing().get(ComparisonId(shown))
+    if comparison.state == "running":
+        raise InputError("The answers still come. Wait until they are there, or stop them.")
     return (shown, *show(backend, comparison, revealed=shown))
