@@ -31,6 +31,8 @@ from model.knowledge.pictures import Pictures
 from model.knowledge.store import Store
 
 MOST_AT_ONCE = 2
+CLOSING_S = 5.0
+"""How long a comparison has to be stored when the workspace is closed."""
 
 
 class Comparing:
@@ -109,6 +111,8 @@ class Comparing:
             jobs = list(self._jobs.values())
         for job in jobs:
             job.cancel()
+        for job in jobs:
+            job.wait(CLOSING_S)
 
     def all(self, limit: int = 30) -> Sequence[ComparisonHead]:
         """The comparisons, newest first."""

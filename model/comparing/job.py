@@ -78,7 +78,8 @@ class ComparisonJob:
         self._stopped = threading.Event()
         self._open: dict[int, Answer] = {}
         self._started = time.monotonic()
-        threading.Thread(target=self._run, name="comparison", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="comparison", daemon=True)
+        self._thread.start()
 
     @property
     def now(self) -> Comparison:
@@ -103,6 +104,10 @@ class ComparisonJob:
             answers = list(self._open.values())
         for answer in answers:
             answer.cancel()
+
+    def wait(self, limit_s: float) -> None:
+        """Wait until it is over and stored, at most so long."""
+        self._thread.join(limit_s)
 
     # ── the comparison's own thread ─────────────────────────────────────────────────────────────
 
