@@ -242,18 +242,6 @@ class Answer(Protocol):
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """A student measured on fresh micro-world questions that no training saw."""
-
-    student: StudentId
-    weights_hash: str
-    questions: int
-    exact: float
-    loss: float
-    tokens_per_s: float
-
-
-@dataclass(frozen=True)
 class Chat:
     """A conversation with its turns, oldest first."""
 

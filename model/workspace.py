@@ -11,7 +11,6 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PIL import Image
 
@@ -19,6 +18,8 @@ from model import paths
 from model.bundles.bundle import bundle_info, read_bundle
 from model.bundles.checkpoints import local_shape
 from model.bundles.exporting import Exporting
+from model.comparing.comparing import Comparing
+from model.comparing.sides import Sides
 from model.config import (
     DistillConfig,
     ReadingConfig,
@@ -39,7 +40,6 @@ from model.records import (
     Chat,
     ChatId,
     Description,
-    Evaluation,
     Expectation,
     Metric,
     PictureId,
@@ -58,9 +58,6 @@ from model.serving.proposing import Proposing
 from model.serving.students import SHIPPED, SHIPPED_SETTING, EnginePool, Students
 from model.teachers.builtin import BuiltinTeacher
 from model.teachers.ollama import OllamaTeacher
-
-if TYPE_CHECKING:
-    from model.learning.examples import Lesson
 
 log = logging.getLogger(__name__)
 
@@ -102,10 +99,17 @@ class Workspace(GraphWorkspace):
             may_push=teacher_address is None,
         )
         self._proposing = Proposing(self._store, self._pictures, self._address)
+        self._comparing = Comparing(
+            self._store,
+            self._pictures,
+            Sides(self._students, self._asking, self._pictures, self._address),
+            paths.exports(folder),
+        )
         self._jobs.repair()
 
     def close(self) -> None:
         """Let go of the database; runs go on in their own processes."""
+        self._comparing.close()
         self._store.close()
 
     def prepare(self) -> None:
@@ -157,6 +161,10 @@ class Workspace(GraphWorkspace):
         """Whoever writes students for Ollama, and puts them there."""
         return self._exports
 
+    def comparing(self) -> Comparing:
+        """Whoever lets students and teachers answer side by side."""
+        return self._comparing
+
     def describe(self, picture: PictureId) -> Description:
         """What the student sees in a picture, and how sure it is."""
         return self._asking.describe(picture)
@@ -170,36 +178,6 @@ class Workspace(GraphWorkspace):
     def expect(self, turn: Turn) -> Expectation | None:
         """The known picture that is nearest to what the student imagines as the outcome."""
         return self._asking.expect(turn)
-
-    def evaluate(self, student: StudentId, questions: int = 50) -> Evaluation:
-        """Measure a student on fresh micro-world questions; the same ones for every student.
-
-        Its answers share the engine's batch with everybody else's.
-        """
-        # torch again: only whoever measures pays for it
-        from model.learning.evaluation import SAMPLING, ask, evaluate, mean_loss
-
-        info, engine = self._students.info(student), self._students.engine(student)
-
-        def answer(lesson: Lesson) -> str:
-            events = engine.ask(ask(engine.student, lesson), SAMPLING).events()
-            return "".join(event.text for event in events if event.kind == "token")
-
-        def loss(lessons: Sequence[Lesson]) -> float:
-            return engine.run(lambda s: mean_loss(s, lessons)).result()
-
-        tokenizer = engine.student.tokenizer
-        measured = evaluate(
-            "validation", questions, answer, loss, lambda text: len(tokenizer.encode(text))
-        )
-        return Evaluation(
-            student,
-            info.weights_hash,
-            questions,
-            measured.exact,
-            measured.loss,
-            measured.tokens_per_s,
-        )
 
     # ── chats ───────────────────────────────────────────────────────────────────────────────────
 

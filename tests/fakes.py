@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from model.comparing.comparing import Comparing
 from model.config import SHIPPED_STUDENT, DistillConfig, SampleConfig
 from model.errors import BundleNotFound, InputError
 from model.records import (
@@ -18,7 +19,6 @@ from model.records import (
     Chat,
     ChatId,
     Description,
-    Evaluation,
     Event,
     Expectation,
     Fact,
@@ -34,6 +34,7 @@ from model.records import (
     TeacherStatus,
     Turn,
 )
+from tests.fake_compare import fake_comparing
 from tests.fake_exports import FakeExports
 from tests.fake_graph import FakeGraph
 from tests.fake_proposals import FakeProposals
@@ -85,6 +86,7 @@ class FakeBackend(FakeGraph, FakeProposals):
         self.delay_s = delay_s
         self.fakes = FakeRuns(clock, run_s)
         self.leaving = FakeExports(folder)
+        self.compared = fake_comparing(self, folder)
         self.chats: dict[ChatId, tuple[Turn, ...]] = {}
         self.answers: list[FakeAnswer] = []
         self.asked: list[tuple[tuple[Turn, ...], SampleConfig, StudentId | None]] = []
@@ -122,6 +124,9 @@ class FakeBackend(FakeGraph, FakeProposals):
         self.made.pop(student, None)
         if self.current == student:
             self.current = StudentId(SHIPPED_STUDENT)
+
+    def comparing(self) -> Comparing:
+        return self.compared
 
     def exports(self) -> FakeExports:
         return self.leaving
@@ -162,10 +167,6 @@ class FakeBackend(FakeGraph, FakeProposals):
         self.answers.append(answer)
         self.next_text = ""
         return answer
-
-    def evaluate(self, student: StudentId, questions: int = 50) -> Evaluation:
-        info = self.made[student]
-        return Evaluation(student, info.weights_hash, questions, 0.82, 0.41, 390.0)
 
     # chats
     def latest_chat(self) -> Chat:

@@ -34,6 +34,8 @@ COLUMNS = {
     "chats": "id created_at updated_at",
     "turns": "chat n turn",
     "settings": "key value",
+    "comparisons": "id created_at title state document",
+    "comparison_votes": "comparison row best sides created_at",
     "graph_log": "seq sign id subject words object",
     "migrations": "name applied_at",
 }

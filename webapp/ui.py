@@ -10,6 +10,7 @@ import gradio as gr
 from model.errors import RunError
 from model.records import PictureId, RunId, StudentId, TripletId
 from webapp.backend import Backend, Door
+from webapp.compare_form import side_choices
 from webapp.header import Header, build_header, show_student
 from webapp.node_panel import node_question
 from webapp.open_endpoints import offer_endpoints
@@ -55,6 +56,10 @@ def build_app(door: Door, *, multi_user: bool = False, space: str = "") -> Any:
         header.reload.pull(app.load)
         header.teacher.pull(app.load)
         tabs.triplets.reload.pull(app.load)
+        tabs.compare.reopen.pull(app.load, js=compare.LINKED)
+        app.load(
+            open_linked, [tabs.compare.reopen.inputs[0]], [tabs.strip], js=compare.LINKED, **QUIET
+        )
     return app
 
 
@@ -87,14 +92,10 @@ def _draw_tabs(door: Door, multi_user: bool) -> _Tabs:
 
 
 def _build_tab(name: str, door: Door, multi_user: bool) -> Any:
-    if name in ("triplets", "distill"):
-        tab = triplets if name == "triplets" else distill
-        return tab.build(door, multi_user=multi_user)
-    builders = {
-        "graph": graph.build,
-        "chat": chat.build,
-        "compare": compare.build,
-    }
+    shared = {"triplets": triplets.build, "distill": distill.build, "compare": compare.build}
+    if name in shared:
+        return shared[name](door, multi_user=multi_user)
+    builders = {"graph": graph.build, "chat": chat.build}
     return builders[name](door)
 
 
@@ -165,6 +166,15 @@ def _link_students(door: Door, tabs: _Tabs, header: Header) -> None:
     tabs.compare.distill_first.click(
         lambda: gr.Tabs(selected="distill"), None, [tabs.strip], **QUIET
     )
+
+
+def open_linked(comparison: str) -> Any:
+    """Open the Compare tab if the page's address names a comparison.
+
+    Inputs: shown comparison
+    Outputs: tabs
+    """
+    return gr.Tabs(selected="compare") if comparison else gr.skip()
 
 
 def see_label(label: str) -> tuple[Any, ...]:
@@ -256,7 +266,7 @@ def compare_with_before(backend: Backend, run: str | None) -> tuple[Any, ...]:
     made = _student_of(backend, run)
     known = {info.id: info for info in backend.students()}
     before = known[made].parent if made in known else None
-    names = [(f"{info.name} · {info.short_hash}", info.id) for info in known.values()]
+    names = side_choices(backend, ())
     started = before if before in known else StudentId(backend.run(RunId(str(run))).config.student)
     return (
         gr.Tabs(selected="compare"),

@@ -119,12 +119,20 @@ def _take(
 
 
 @torch.inference_mode()
-def likelihoods(student: ImageTokenReasoningLLM, lessons: Sequence[Lesson]) -> Tensor:
-    """Mean log-probability of each lesson's answer, token by token, in nats. Returns (N)."""
+def answer_nats(
+    student: ImageTokenReasoningLLM, lessons: Sequence[Lesson]
+) -> tuple[Tensor, Tensor]:
+    """What each lesson's answer costs the student, in nats, and over how many tokens. Both (N)."""
     encoded = [encode_lesson(student, lesson) for lesson in lessons]
     batch = collate(encoded, student.tokenizer.id(PAD))
     keep_BS = batch.labels_BS != IGNORE
     logits_KV = student(batch.ids_BS, batch.pixels_NCHW, keep_BS)
     chosen_K1 = logits_KV.log_softmax(-1).gather(-1, batch.labels_BS[keep_BS].unsqueeze(-1))
     total_B = torch.zeros(len(lessons)).index_add_(0, keep_BS.nonzero()[:, 0], chosen_K1[:, 0])
-    return total_B / keep_BS.sum(dim=1)
+    return -total_B, keep_BS.sum(dim=1)
+
+
+def likelihoods(student: ImageTokenReasoningLLM, lessons: Sequence[Lesson]) -> Tensor:
+    """Mean log-probability of each lesson's answer, token by token, in nats. Returns (N)."""
+    nats_N, tokens_N = answer_nats(student, lessons)
+    return -nats_N / tokens_N

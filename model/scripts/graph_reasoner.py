@@ -14,7 +14,6 @@ import argparse
 import dataclasses
 import hashlib
 import json
-import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -41,19 +40,9 @@ from model.learning.graph_reasoner import (
 )
 from model.learning.reasoner_folder import load_reasoner, save_reasoner
 from model.learning.training import Signal, StepReport
+from model.scripts.console import Interrupt
 
 SHOWN_PROBLEMS = 10
-
-
-class Interrupt:
-    """Ctrl-C as a wish: the step under way ends, what was learned is kept."""
-
-    def __init__(self) -> None:
-        self.asked = False
-        signal.signal(signal.SIGINT, self._ask)
-
-    def _ask(self, number: int, frame: object) -> None:
-        self.asked = True
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
