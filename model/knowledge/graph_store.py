@@ -6,7 +6,7 @@ method has returned.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -132,6 +132,13 @@ class GraphStore:
         """
         return self._edit(lambda edit: node_rows.rename(edit, node, label, seen))
 
+    def delete_node(self, node: int, seen: str) -> str:
+        """Delete a node with every triplet that touches it; says in words what was done.
+
+        Raises: StaleEditError if it is no longer called ``seen``; GraphError if it is gone.
+        """
+        return self._edit(lambda edit: node_rows.remove(edit, node, seen))
+
     def merge_nodes(self, keep: int, others: Sequence[int]) -> str:
         """Let a node take over every triplet of the others. Raises: GraphError."""
         return self._edit(lambda edit: node_rows.merge(edit, keep, others))
@@ -205,11 +212,21 @@ class GraphStore:
 
     # ── the graph ───────────────────────────────────────────────────────────────────────────────
 
-    def graph(self, focus: str = "", *, hops: int = 2, limit: int = 300) -> GraphView:
-        """At most ``limit`` nodes around a label (of all, if empty), most connected first."""
+    def graph(
+        self,
+        focus: str = "",
+        *,
+        hops: int = 2,
+        limit: int = 300,
+        relations: Collection[str] = (),
+    ) -> GraphView:
+        """At most ``limit`` nodes around a label (of all, if empty), most connected first.
+
+        With ``relations`` only triplets of these count, and nodes that have one.
+        """
         with self._database.read() as db:
             tick = edit_rows.now(db)
-            nodes, edges = graph_rows.around(db, focus, hops, limit)
+            nodes, edges = graph_rows.around(db, focus, hops, limit, relations)
             return GraphView(
                 nodes,
                 edges,
