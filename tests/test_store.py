@@ -487,6 +487,27 @@ def test_locked_database_is_said_in_words(tmp_path: Path) -> None:
     store.close()
 
 
+def test_an_edit_during_an_import_is_told_what_it_waits_for(tmp_path: Path) -> None:
+    store = Store(tmp_path / "a.db", busy_s=0.05)
+    refused: list[str] = []
+
+    def edit() -> None:
+        with pytest.raises(ReasonerError) as caught:
+            store.add_triplet(EGG)
+        refused.append(str(caught.value))
+
+    with store._database.write_much("“big.csv” is being imported"):
+        thread = threading.Thread(target=edit)
+        thread.start()
+        thread.join()
+    assert refused == [
+        "“big.csv” is being imported; nothing else could be stored for 0.05 seconds. "
+        "Nothing of yours was changed: do it again when that is done."
+    ]
+    assert store.add_triplet(EGG).id == 1
+    store.close()
+
+
 def test_full_disk_is_said_in_words_and_leaves_nothing_half_written(store: Store) -> None:
     store.add_triplet(EGG)
     connection = store._database._connection()

@@ -21,7 +21,7 @@ from model.knowledge import (
     statistics_rows,
     triplet_rows,
 )
-from model.knowledge.database import BUSY_S, Connection, Database
+from model.knowledge.database import BUSY_S, EDIT_S, Connection, Database
 from model.knowledge.edit_rows import Edit
 from model.knowledge.labels import clean_draft
 from model.knowledge.tick_cache import TickCache
@@ -63,7 +63,7 @@ class GraphStore:
         Raises: InputError as ``add_triplet``.
         """
         cleaned = [clean_draft(draft) for draft in drafts]
-        with self._database.write() as db:
+        with self._database.write(EDIT_S) as db:
             before, edit = search_rows.total(db), Edit(db)
             ids = [triplet_rows.add(edit, draft) for draft in cleaned]
             changed = edit.close()
@@ -94,7 +94,7 @@ class GraphStore:
         """
         with self._database.scratch() as db:
             bulk_rows.stage(db, map(clean_draft, drafts))
-        with self._database.write_much() as db:
+        with self._database.write_much(f"“{name}” is being imported") as db:
             edit = Edit(db)
             added = bulk_rows.store(edit)
             updated = edit.close()
@@ -148,7 +148,7 @@ class GraphStore:
         return self._edit(lambda edit: node_rows.split(edit, node, triplets, label))
 
     def _edit(self, change: Callable[[Edit], str]) -> str:
-        with self._database.write() as db:
+        with self._database.write(EDIT_S) as db:
             edit = Edit(db)
             words = change(edit)
             edit.close()
@@ -157,12 +157,12 @@ class GraphStore:
 
     def undo(self) -> str:
         """Take the last edit of the graph back; says in words which. Raises: GraphError."""
-        with self._database.write_much() as db:
+        with self._database.write_much("An edit is being undone") as db:
             return edit_rows.undo(db)
 
     def redo(self) -> str:
         """Make the edit again that was undone last; says in words which. Raises: GraphError."""
-        with self._database.write_much() as db:
+        with self._database.write_much("An edit is being made again") as db:
             return edit_rows.redo(db)
 
     # ── reading triplets ────────────────────────────────────────────────────────────────────────
