@@ -144,6 +144,7 @@ class GraphWorkspace:
     def graph_statistics(self) -> GraphStatistics:
         """How large the graph is, and how many pairs are proposed for merging."""
         self._ensure_examples()
+        self._store.prepare_search()  # whoever looks at the figures is about to search
         return self._store.statistics(duplicates=len(self._store.duplicates(self._twins.found())))
 
     def rename_node(self, node: int, label: str, seen: str) -> str:

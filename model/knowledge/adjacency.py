@@ -202,12 +202,11 @@ class Adjacency:
     def _waiting(
         self, nodes_F: Positions, gate_R: Gate | None, row_F: Positions | None
     ) -> Edges | None:
-        rows_F = [()] * len(nodes_F) if row_F is None else [(row,) for row in row_F.tolist()]
         items = [
             (place, *item)
             for place, node in enumerate(nodes_F.tolist())
             for item in self._fresh.get(node, ())
-            if gate_R is None or gate_R[(*rows_F[place], item[0])] > 0
+            if gate_R is None or (gate_R if row_F is None else gate_R[row_F[place]])[item[0]] > 0
         ]
         if not items:
             return None

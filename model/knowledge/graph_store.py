@@ -21,6 +21,7 @@ from model.knowledge import (
     statistics_rows,
     triplet_rows,
 )
+from model.knowledge.common_words import CommonWords
 from model.knowledge.database import BUSY_S, EDIT_S, Connection, Database
 from model.knowledge.edit_rows import Edit
 from model.knowledge.labels import clean_draft
@@ -43,6 +44,7 @@ class GraphStore:
     def __init__(self, path: Path, *, busy_s: float = BUSY_S) -> None:
         self._database = Database(path, busy_s=busy_s)
         self._kept = TickCache()
+        self._common = CommonWords()
 
     def close(self) -> None:
         """Close the file; the store cannot be used afterwards."""
@@ -189,10 +191,26 @@ class GraphStore:
             if ids is not None:
                 wanted = ids[offset : offset + limit]
                 return TripletPage(search_rows.these(db, wanted), len(ids))
-            total = self._kept.get(
-                tick, ("count", words), lambda: search_rows.count(db, words, known)
-            )
-            return TripletPage(search_rows.page(db, words, limit, offset, order, known), total)
+            every = self._kept.get(tick, ("common", words), lambda: self._common.found(db, words))
+            if order == "name" and len(every) > search_rows.FEW:
+                # so many that they are met soon on the way through the names
+                found = search_rows.page(db, words, limit, offset, order, known)
+                return TripletPage(found, len(every))
+            if order == "name":
+                key = ("names", words, order)
+                in_order = self._kept.get(
+                    tick, key, lambda: search_rows.by_name(db, every.tolist())
+                )
+            else:
+                in_order = every[::-1] if order == "newest" else every
+            wanted = [int(number) for number in in_order[offset : offset + limit]]
+            return TripletPage(search_rows.these(db, wanted), len(every))
+
+    def prepare_search(self) -> None:
+        """Read what a search for a common word needs, so that the first one need not wait."""
+        with self._database.read() as db:
+            if search_rows.total(db) > search_rows.FEW:
+                self._common.found(db, ())
 
     def every_triplet(self) -> Iterator[Triplet]:
         """All triplets, oldest first, a page at a time: memory does not grow with the graph."""
