@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.knowledge import search_rows
+from model.knowledge import bulk_rows, search_rows
 from model.knowledge.common_words import CommonWords
 from model.knowledge.store import Store
 from model.knowledge.triplet_ends import TripletEnds
@@ -97,3 +97,24 @@ def test_ends_are_replaced_and_grow() -> None:
     assert ends.found([([], [1])], 2).tolist() == [4]
     assert ends.found([([1], []), ([2], [])], 2).tolist() == list(range(100, 2100))
     assert TripletEnds(*[np.zeros(0, np.int32)] * 4).found(nodes, 0).tolist() == []
+
+
+def test_an_import_that_forgets_its_labels_stores_the_same(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = random.Random(5)
+    drafts = [draft(rng) for _ in range(200)]
+    store.ingest(drafts)
+    monkeypatch.setattr(bulk_rows, "MOST_NAMES", 2)
+    monkeypatch.setattr(bulk_rows, "_AT_ONCE", 3)
+    other = Store(tmp_path / "b.db")
+    assert other.ingest(drafts) == store.triplets().total
+    words = [
+        [(each.subject, each.relation, each.object) for each in one.every_triplet()]
+        for one in (store, other)
+    ]
+    assert words[0] == words[1]
+    assert {node.label for node in other.graph().nodes} == {n.label for n in store.graph().nodes}
+    other.undo()
+    assert other.graph().total_nodes == 0
+    other.close()

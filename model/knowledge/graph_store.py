@@ -191,20 +191,27 @@ class GraphStore:
             if ids is not None:
                 wanted = ids[offset : offset + limit]
                 return TripletPage(search_rows.these(db, wanted), len(ids))
-            every = self._kept.get(tick, ("common", words), lambda: self._common.found(db, words))
-            if order == "name" and len(every) > search_rows.FEW:
-                # so many that they are met soon on the way through the names
-                found = search_rows.page(db, words, limit, offset, order, known)
-                return TripletPage(found, len(every))
-            if order == "name":
-                key = ("names", words, order)
-                in_order = self._kept.get(
-                    tick, key, lambda: search_rows.by_name(db, every.tolist())
-                )
-            else:
-                in_order = every[::-1] if order == "newest" else every
-            wanted = [int(number) for number in in_order[offset : offset + limit]]
-            return TripletPage(search_rows.these(db, wanted), len(every))
+            return self._with_common(db, words, limit, offset, order)
+
+    def _with_common(
+        self, db: Connection, words: tuple[str, ...], limit: int, offset: int, order: str
+    ) -> TripletPage:
+        """A page of a search each of whose words very many triplets have."""
+        tick = edit_rows.now(db)
+        ids_T = self._kept.get(tick, ("common", words), lambda: self._common.found(db, words))
+        total = len(ids_T)
+        if order == "name" and total > search_rows.FEW:
+            # so many that they are met soon on the way through the names
+            known = self._relations(db)
+            return TripletPage(search_rows.page(db, words, limit, offset, order, known), total)
+        if order == "name":
+            ids_T = self._kept.get(
+                tick, ("common by name", words), lambda: search_rows.by_name(db, ids_T)
+            )
+        elif order == "newest":
+            ids_T = ids_T[::-1]
+        wanted = ids_T[offset : offset + limit].tolist()
+        return TripletPage(search_rows.these(db, wanted), total)
 
     def prepare_search(self) -> None:
         """Read what a search for a common word needs, so that the first one need not wait."""

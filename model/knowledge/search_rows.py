@@ -108,13 +108,13 @@ def nodes_containing(db: sqlite3.Connection, word: str) -> list[int]:
     return [node for (node,) in rows]
 
 
-def by_name(db: sqlite3.Connection, ids: Sequence[int]) -> tuple[int, ...]:
+def by_name(db: sqlite3.Connection, ids_T: NDArray[np.int32]) -> NDArray[np.int32]:
     """The ids of triplets in the order of their names."""
     rows = db.execute(
         f"SELECT t.id {JOINED} WHERE t.id IN {_THESE} ORDER BY {_ORDERS['name']}",
-        (json.dumps(ids),),
+        (json.dumps(ids_T.tolist()),),
     )
-    return tuple(row["id"] for row in rows)
+    return np.array([triplet for (triplet,) in rows], np.int32)
 
 
 def these(db: sqlite3.Connection, ids: Sequence[int]) -> tuple[Triplet, ...]:
