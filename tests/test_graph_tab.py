@@ -377,6 +377,11 @@ def test_a_run_without_a_student_cannot_be_compared(backend: FakeBackend) -> Non
     assert (left.value, right.value) == ("shipped", f"from-{run}")
 
 
+def test_large_files_are_taken_unless_many_visitors_share_the_disk() -> None:
+    assert launch_options()["max_file_size"] == "500mb"
+    assert launch_options(multi_user=True)["max_file_size"] == "25mb"
+
+
 def test_the_page_offers_its_useful_events_by_name(app: Any) -> None:
     named = app.get_api_info()["named_endpoints"]
     assert "/add_triplet" in named
