@@ -193,7 +193,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         share=False,
         allowed_paths=[str(paths.pictures(options.workspace.resolve()))],
         app_kwargs={"middleware": layers(options, visitors)},
-        **launch_options(),
+        **launch_options(multi_user=options.multi_user),
     )
     shown = "127.0.0.1" if options.host == "0.0.0.0" else options.host
     address = f"http://{shown}:{port}"

@@ -19,7 +19,9 @@ from webapp.tabs import chat, compare, distill, graph, triplets
 from webapp.theme import ASSETS, STYLE, VIS_NETWORK, build_theme
 from webapp.widgets import QUIET, bind, event_number, served
 
-UPLOAD_LIMIT = "25mb"
+UPLOAD_LIMIT = "500mb"
+"""Of a person's own app: a large table or ZIP. Uploads go to disk piece by piece."""
+VISITOR_UPLOAD_LIMIT = "25mb"
 _TABS = ("triplets", "graph", "chat", "distill", "compare")
 
 
@@ -63,7 +65,7 @@ def build_app(door: Door, *, multi_user: bool = False, space: str = "") -> Any:
     return app
 
 
-def launch_options() -> dict[str, Any]:
+def launch_options(*, multi_user: bool = False) -> dict[str, Any]:
     """How the page is launched: its looks, and what the server refuses."""
     gr.set_static_paths([VIS_NETWORK])
     script = (ASSETS / "page.js").read_text(encoding="utf-8")
@@ -74,7 +76,7 @@ def launch_options() -> dict[str, Any]:
         "footer_links": [],
         "run_history": False,
         "enable_monitoring": False,
-        "max_file_size": UPLOAD_LIMIT,
+        "max_file_size": VISITOR_UPLOAD_LIMIT if multi_user else UPLOAD_LIMIT,
         "strict_cors": True,
         "ssr_mode": False,
         "show_error": False,

@@ -25,7 +25,7 @@ from webapp.theme import ASSETS
 from webapp.widgets import QUIET, bind, served
 
 KNOBS = ("temperature", "max_tokens", "seed", "use_graph", "think")
-MORE_KNOBS = ("top_k", "top_p", "min_p", "repetition_penalty")
+MORE_KNOBS = ("retrieval", "top_k", "top_p", "min_p", "repetition_penalty")
 
 
 @dataclass(frozen=True)
