@@ -144,8 +144,15 @@ class GuardedUpdate:
             weight_decay=0.0,
             seed=self.config.seed,
         )
-        fit(self.learner, batches, loss_fn, training, self.watch.on_step)  # type: ignore[arg-type]
-        self.learner.to("cpu")
+        # so few steps are not worth a move to a GPU, and answers are drawn on the CPU in between
+        fit(
+            self.learner,
+            batches,
+            loss_fn,  # type: ignore[arg-type]
+            training,
+            self.watch.on_step,
+            on_cpu=True,
+        )
 
     def pull(self) -> Tensor:
         """What moving away from the anchor costs the copy now. A scalar."""
