@@ -13,12 +13,12 @@ from typing import Any
 
 from model.config import DistillConfig
 from model.knowledge import chat_rows, run_rows
-from model.knowledge.graph_store import GraphStore
+from model.knowledge.vote_store import VoteStore
 from model.records import Chat, ChatId, Metric, RunId, RunInfo, RunSample, Turn
 
 
-class Store(GraphStore):
-    """The memory of one workspace, in one SQLite file: the graph, runs, answers and chats.
+class Store(VoteStore):
+    """The memory of one workspace, in one SQLite file: the graph, votes, runs, answers and chats.
 
     Raises: ReasonerError if the file cannot be opened, is damaged or comes from a newer version.
     """
