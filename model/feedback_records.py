@@ -124,6 +124,7 @@ class Update:
     figures: UpdateFigures = field(default_factory=UpdateFigures)
     samples: tuple[BeforeAfter, ...] = ()
     tries: int = 0
+    pid: int | None = None
     created_at: float = 0.0
     started_at: float | None = None
     finished_at: float | None = None

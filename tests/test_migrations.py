@@ -38,7 +38,7 @@ COLUMNS = {
     "answers": "id question said prompt thinking tokens logprobs settings chosen propensity "
     "student base weights created_at",
     "updates": "id student base parent state votes reason adapter weights figures samples tries "
-    "created_at started_at finished_at",
+    "pid created_at started_at finished_at",
     "votes": "id answer kind reward words rejected judge created_at seen_by withdrawn",
     "replay": "slot lesson source",
     "policies": "name state",

@@ -42,6 +42,7 @@ def m011_votes(db: sqlite3.Connection) -> None:
             figures TEXT NOT NULL DEFAULT '{}',
             samples TEXT NOT NULL DEFAULT '[]',
             tries INTEGER NOT NULL DEFAULT 0,
+            pid INTEGER,
             created_at REAL NOT NULL,
             started_at REAL,
             finished_at REAL)"""

@@ -6,18 +6,18 @@ import dataclasses
 import json
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from model.config import from_json
 from model.errors import InputError
-from model.feedback_records import BeforeAfter, Update, UpdateFigures, UpdateId
+from model.feedback_records import BeforeAfter, Update, UpdateFigures, UpdateId, UpdateState
 from model.knowledge.chat_rows import turn_from
 from model.records import StudentId
 
 FIELDS = frozenset(
-    {"state", "reason", "adapter", "weights", "figures", "samples", "tries", "started_at",
-     "finished_at"}
+    {"state", "reason", "adapter", "weights", "figures", "samples", "tries", "pid",
+     "started_at", "finished_at"}
 )  # fmt: skip
 """The columns that ``change`` may write."""
 
@@ -68,15 +68,26 @@ def active(db: sqlite3.Connection, base: str) -> Update | None:
     return None if row is None else _update(row)
 
 
-def change(db: sqlite3.Connection, update: UpdateId, fields: Mapping[str, Any]) -> None:
-    """Write some columns. Raises: ValueError if one may not be written."""
+def change(
+    db: sqlite3.Connection,
+    update: UpdateId,
+    fields: Mapping[str, Any],
+    states: Collection[UpdateState] = (),
+) -> bool:
+    """Write some columns; with ``states``, only while the update is in one of them.
+
+    Raises: ValueError if a column may not be written; InputError if there is no such update.
+    """
     unknown = sorted(set(fields) - FIELDS)
     if unknown or not fields:
         raise ValueError(f"an update has no fields {unknown}; known: {sorted(FIELDS)}")
+    if states and get(db, update).state not in states:
+        return False
     columns = ", ".join(f"{name} = ?" for name in fields)
     db.execute(
         f"UPDATE updates SET {columns} WHERE id = ?", [*map(_stored, fields.values()), update]
     )
+    return True
 
 
 def release(db: sqlite3.Connection, update: UpdateId) -> None:
@@ -162,6 +173,7 @@ def _update(row: sqlite3.Row) -> Update:
         figures=from_json(UpdateFigures, json.loads(row["figures"])),
         samples=samples,
         tries=row["tries"],
+        pid=row["pid"],
         created_at=row["created_at"],
         started_at=row["started_at"],
         finished_at=row["finished_at"],

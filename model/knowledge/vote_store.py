@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from model.feedback_records import AnswerId, GivenAnswer, Mark, Update, UpdateId, Vote
+from model.feedback_records import (
+    AnswerId,
+    GivenAnswer,
+    Mark,
+    Update,
+    UpdateId,
+    UpdateState,
+    Vote,
+)
 from model.knowledge import update_rows, vote_rows
 from model.knowledge.graph_store import GraphStore
 from model.records import StudentId
@@ -91,16 +99,23 @@ class VoteStore(GraphStore):
         with self._database.read() as db:
             return update_rows.active(db, base)
 
-    def change_update(self, update: UpdateId, /, **fields: Any) -> None:
-        """Write fields of an update: those of ``update_rows.FIELDS``."""
-        with self._database.write() as db:
-            update_rows.change(db, update, fields)
+    def change_update(
+        self, update: UpdateId, states: Collection[UpdateState] = (), /, **fields: Any
+    ) -> bool:
+        """Write fields of an update (``update_rows.FIELDS``), if it is in one of the states.
 
-    def fail_update(self, update: UpdateId, /, **fields: Any) -> None:
-        """Write how an update failed, and make its votes new again."""
+        Returns whether it was.
+        """
         with self._database.write() as db:
-            update_rows.change(db, update, {"state": "failed", **fields})
-            update_rows.release(db, update)
+            return update_rows.change(db, update, fields, states)
+
+    def fail_update(
+        self, update: UpdateId, states: Collection[UpdateState] = (), /, **fields: Any
+    ) -> None:
+        """Write how an update failed, if it is in one of the states; its votes are new again."""
+        with self._database.write() as db:
+            if update_rows.change(db, update, {"state": "failed", **fields}, states):
+                update_rows.release(db, update)
 
     def undo_update(self, update: UpdateId) -> tuple[Update, ...]:
         """Take an update back, with those built on it. Raises: InputError if it is not there."""

@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,15 @@ SHIPPED_SETTING = "shipped"
 """Under this name the store keeps the folder of the student that the app was started with."""
 
 
+@dataclass(frozen=True)
+class Taught:
+    """What votes taught a student: the file of its adapter, and the hash of the weights with it."""
+
+    adapter: Path
+    weights_hash: str
+    name: str
+
+
 class EnginePool:
     """Engines by weights, shared by all visitors; the ones used longest ago are unloaded."""
 
@@ -41,8 +51,11 @@ class EnginePool:
         self._lock = threading.Lock()
         self._engines: OrderedDict[str, Future[Engine]] = OrderedDict()
 
-    def engine(self, path: Path, weights_hash: str) -> Future[Engine]:
-        """The engine of a bundle, loaded in the background if it is not there yet."""
+    def engine(self, path: Path, weights_hash: str, adapter: Path | None = None) -> Future[Engine]:
+        """The engine of a bundle, loaded in the background if it is not there yet.
+
+        ``weights_hash`` is that of the weights with the ``adapter``, if there is one.
+        """
         key = f"{path}@{weights_hash}"
         with self._lock:
             future = self._engines.get(key)
@@ -50,15 +63,19 @@ class EnginePool:
                 future = Future()
                 self._engines[key] = future
                 name = f"load-{path.name}"
-                threading.Thread(target=self._load, args=(path, future), name=name).start()
+                loading = (path, weights_hash, adapter, future)
+                threading.Thread(target=self._load, args=loading, name=name).start()
             self._engines.move_to_end(key)
             self._unload_oldest()
         return future
 
-    def _load(self, path: Path, future: Future[Engine]) -> None:
+    def _load(
+        self, path: Path, weights_hash: str, adapter: Path | None, future: Future[Engine]
+    ) -> None:
         # torch takes a second to import; this thread is the first that needs it
         import torch
 
+        from model.bundles.adapter_file import apply_adapter, read_tensors
         from model.model import ImageTokenReasoningLLM
         from model.serving.engine import Engine
 
@@ -66,7 +83,10 @@ class EnginePool:
         torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
         try:
             student = ImageTokenReasoningLLM.load_from_bundle(path)
-            future.set_result(Engine(student, bundle_info(path, SHIPPED).weights_hash))
+            if adapter is not None:
+                base_hash = bundle_info(path, SHIPPED).weights_hash
+                apply_adapter(student, read_tensors(adapter, base_hash))
+            future.set_result(Engine(student, weights_hash))
         except (BundleError, RuntimeError) as error:
             log.warning("could not load %s: %s", path, error)
             future.set_exception(error)
@@ -113,7 +133,10 @@ class Students:
         pool: EnginePool,
         current: StudentId = SHIPPED,
         on_change: Callable[[StudentId], None] = lambda student: None,
+        taught: Callable[[str], Taught | None] = lambda weights_hash: None,
     ) -> None:
+        """``taught`` tells what votes taught the student whose bundle has these weights."""
+        self._taught = taught
         self._folder, self._shipped, self._pool = folder, shipped, pool
         self._current = current
         self._on_change = on_change
@@ -153,7 +176,7 @@ class Students:
         info = self.info(student)
         self._current = student
         self._on_change(student)
-        self._pool.engine(self.path(student), info.weights_hash)
+        self._engine(info)
 
     def status(self) -> StudentStatus:
         """Whether the current student is ready, and who it is."""
@@ -161,7 +184,8 @@ class Students:
             info = self.info(self.current)
         except BundleError as error:
             return StudentStatus("failed", None, str(error))
-        future = self._pool.engine(self.path(info.id), info.weights_hash)
+        future = self._engine(info)
+        info = self.answering(info)
         if not future.done():
             return StudentStatus("loading", info, "The student is being loaded.")
         fault = future.exception()
@@ -170,13 +194,26 @@ class Students:
     def engine(self, student: StudentId | None = None) -> Engine:
         """The engine of a student, waiting until it is loaded. Raises: BundleError, EngineBusy."""
         info = self.info(student or self.current)
-        future = self._pool.engine(self.path(info.id), info.weights_hash)
+        future = self._engine(info)
         try:
             return future.result(timeout=LOAD_LIMIT_S)
         except FutureTimeout as error:
             raise EngineBusy(
                 f"{info.name} is still not loaded after {LOAD_LIMIT_S:.0f} s. Try again."
             ) from error
+
+    def answering(self, info: StudentInfo) -> StudentInfo:
+        """A student as it answers: what votes taught it changes its weights and its name."""
+        taught = self._taught(info.weights_hash)
+        if taught is None:
+            return info
+        return replace(info, weights_hash=taught.weights_hash, name=taught.name)
+
+    def _engine(self, info: StudentInfo) -> Future[Engine]:
+        taught, path = self._taught(info.weights_hash), self.path(info.id)
+        if taught is None:
+            return self._pool.engine(path, info.weights_hash)
+        return self._pool.engine(path, taught.weights_hash, taught.adapter)
 
     def delete(self, student: StudentId) -> None:
         """Remove a student from disk. Raises: BundleError for the shipped or the current one."""
