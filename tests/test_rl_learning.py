@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+
+from model.config import FeedbackConfig
+from model.learning.adapters import with_adapter
+from model.learning.answer_scores import answered, look, totals
+from model.learning.canary import Canary
+from model.learning.examples import EncodedLesson, Lesson, encode_lesson
+from model.learning.rl_learning import learn_from_votes
+from model.learning.votes import VotedAnswer
+from model.model import ImageTokenReasoningLLM, Prompt
+from model.network.image_tokenizer import Message
+from tests.small import make_student, picture
+
+CONFIG = FeedbackConfig(steps=6, learning_rate=5e-3, rank=2, fisher_samples=2)
+COLOURS = ("red", "green", "blue", "white", "black", "yellow", "grey", "pink")
+
+
+def _prompt(student: ImageTokenReasoningLLM, colour: str) -> Prompt:
+    return student.prompt([Message("user", "What is this?", 1)], [picture(colour)], room=20)
+
+
+def _votes(student: ImageTokenReasoningLLM, reward: float = 1.0) -> list[VotedAnswer]:
+    votes = []
+    for number, colour in enumerate(COLOURS):
+        answer = student.tokenizer.encode(f"This is {colour}.")
+        votes.append(
+            VotedAnswer(
+                _prompt(student, colour),
+                tuple(answer),
+                reward if number % 2 else -reward,
+                logprobs=(-1.0,) * len(answer),
+                visitor="anna",
+            )
+        )
+    return votes
+
+
+def _replay(student: ImageTokenReasoningLLM) -> list[EncodedLesson]:
+    return [
+        encode_lesson(student, Lesson("What is it?", f"It is {colour}.", (picture(colour),)))
+        for colour in COLOURS[:3]
+    ]
+
+
+def _gains(
+    student: ImageTokenReasoningLLM,
+    changed: ImageTokenReasoningLLM,
+    votes: Sequence[VotedAnswer],
+) -> torch.Tensor:
+    seen = look(student, [answered(vote.prompt, vote.answer_ids) for vote in votes])
+    return totals(changed, seen) - totals(student, seen)
+
+
+def test_liked_answers_become_likelier_and_disliked_ones_less() -> None:
+    student = make_student(seed=1)
+    before = {name: tensor.clone() for name, tensor in student.state_dict().items()}
+    votes = _votes(student)
+    update = learn_from_votes(
+        student,
+        votes,
+        _replay(student),
+        None,
+        replace(CONFIG, steps=20),
+        canary=lambda _: 1.0,
+        deadline_s=60,
+    )
+    assert update.kept, update.reason
+    gain_B = _gains(student, update.student, votes)
+    liked = torch.tensor([vote.reward > 0 for vote in votes])
+    assert gain_B[liked].mean() > gain_B[~liked].mean() + 0.1
+    assert update.figures.reward_after > update.figures.reward_before
+    assert update.figures.kl > 0
+    for name, tensor in student.state_dict().items():
+        assert torch.equal(tensor, before[name]), f"the student that answers lost its {name}"
+
+
+def test_the_adapter_put_on_the_old_student_gives_the_new_one() -> None:
+    student = make_student(seed=1)
+    update = learn_from_votes(
+        student, _votes(student), [], None, CONFIG, canary=lambda _: 1.0, deadline_s=60
+    )
+    assert update.adapter is not None
+    again = with_adapter(student, update.adapter)
+    for name, tensor in update.student.state_dict().items():
+        assert torch.equal(again.state_dict()[name], tensor), name
+
+
+def test_an_update_that_costs_known_answers_is_thrown_away() -> None:
+    student = make_student(seed=1)
+    told = iter([0.90, 0.88])
+    update = learn_from_votes(
+        student, _votes(student), [], None, CONFIG, canary=lambda _: next(told), deadline_s=60
+    )
+    assert not update.kept
+    assert update.student is student
+    assert update.adapter is None
+    assert "90.0%" in update.reason
+    assert "88.0%" in update.reason
+
+
+def test_a_point_may_be_lost() -> None:
+    student = make_student(seed=1)
+    told = iter([0.90, 0.89])
+    update = learn_from_votes(
+        student, _votes(student), [], None, CONFIG, canary=lambda _: next(told), deadline_s=60
+    )
+    assert update.kept
+
+
+def test_too_few_votes_teach_nothing() -> None:
+    student = make_student(seed=1)
+    votes = _votes(student)[:7]
+    update = learn_from_votes(
+        student, [*votes, votes[0]], [], None, CONFIG, canary=lambda _: 1.0, deadline_s=60
+    )
+    assert not update.kept
+    assert "7 votes" in update.reason, "an answer that was voted on twice counts once"
+
+
+def test_no_time_means_one_step_and_a_wish_to_stop_means_no_change() -> None:
+    student = make_student(seed=1)
+    votes = _votes(student)
+    hurried = learn_from_votes(student, votes, [], None, CONFIG, canary=Canary([]), deadline_s=0)
+    assert hurried.figures.steps == 1
+    stopped = learn_from_votes(
+        student,
+        votes,
+        [],
+        None,
+        CONFIG,
+        canary=Canary([]),
+        deadline_s=60,
+        cancelled=lambda: True,
+    )
+    assert not stopped.kept
+    assert stopped.student is student
