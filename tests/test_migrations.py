@@ -40,7 +40,7 @@ COLUMNS = {
     "updates": "id student base parent state votes reason adapter weights figures samples tries "
     "pid created_at started_at finished_at",
     "votes": "id answer kind reward words rejected judge created_at seen_by withdrawn",
-    "replay": "slot lesson source",
+    "replay": "base slot lesson",
     "policies": "name state",
     "migrations": "name applied_at",
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,7 +37,7 @@ def given(name: str, base: str = "b0", made: float = 0.0) -> GivenAnswer:
         id=AnswerId(name),
         question=Turn("user", f"What is {name}?"),
         said=Turn("assistant", f"{name} is a thing.", stats=AnswerStats(3, 1.0, 0.1, "w0", "s")),
-        prompt=(1, 2, 3),
+        prompt=(1, 2, *name.split()[0].encode()),
         thinking=True,
         tokens=(4, 5),
         logprobs=(-0.5, -1.25),
@@ -121,6 +123,14 @@ def test_a_pair_vote_is_marked_at_the_kept_answer_and_withdrawn_with_either(stor
     assert store.new_votes("b0") == ()
 
 
+def test_the_same_words_ten_times_count_once(store: Store) -> None:
+    for number in range(10):
+        save(store, f"egg {number}")
+        store.save_vote(thumb(f"egg {number}", 1.0))
+    assert store.count_new_votes("b0") == 1
+    assert store.queue_update(SHIPPED, "b0", 2) is None
+
+
 def test_one_update_at_a_time_takes_all_new_votes(store: Store) -> None:
     save(store, "a", "b", "c")
     for name in ("a", "b"):
@@ -146,6 +156,17 @@ def test_a_failed_update_gives_its_votes_back(store: Store) -> None:
     store.fail_update(update.id, reason="no memory")
     assert len(store.new_votes("b0")) == 1
     assert store.updates("b0")[0].reason == "no memory"
+
+
+def test_votes_that_failed_wait_for_another_vote(store: Store) -> None:
+    save(store, "a", "b")
+    store.save_vote(thumb("a", 1.0))
+    update = store.queue_update(SHIPPED, "b0", 1)
+    assert update is not None
+    store.fail_update(update.id, finished_at=time.time() + 1)
+    assert store.queue_update(SHIPPED, "b0", 1) is None, "they would fail again at once"
+    store.save_vote(dataclasses.replace(thumb("b", 1.0), created_at=time.time() + 2))
+    assert store.queue_update(SHIPPED, "b0", 1) is not None
 
 
 def test_undo_takes_back_what_was_built_on_it_and_leaves_what_was_before(store: Store) -> None:
@@ -180,9 +201,10 @@ def test_figures_and_samples_come_back(store: Store) -> None:
 
 
 def test_replay_and_policies_are_kept(store: Store) -> None:
-    store.save_replay({0: {"question": "a"}, 1: {"question": "b"}}, "micro-world")
-    store.save_replay({1: {"question": "c"}}, "thumb")
-    assert [lesson["question"] for lesson in store.replay()] == ["a", "c"]
+    store.save_replay("b0", {0: {"question": "a"}, 1: {"question": "b"}})
+    store.save_replay("b0", {1: {"question": "c"}})
+    store.save_replay("b1", {0: {"question": "d"}})
+    assert [lesson["question"] for lesson in store.replay("b0")] == ["a", "c"]
     assert store.policy("settings") is None
     store.save_policy("settings", b"\x00\x01")
     store.save_policy("settings", b"\x02")

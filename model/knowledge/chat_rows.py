@@ -119,6 +119,16 @@ def traces(db: sqlite3.Connection, keys: Sequence[str]) -> dict[str, str]:
     return {key: found[key] for key in keys if key in found}
 
 
+def texts(db: sqlite3.Connection, besides: str, most: int) -> tuple[tuple[str, str], ...]:
+    """The oldest questions in words alone with their answers, of all teachers but one."""
+    rows = db.execute(
+        """SELECT question, answer FROM traces WHERE model <> ? AND question <> ''
+           ORDER BY created_at, key LIMIT ?""",
+        (besides, most),
+    )
+    return tuple((row["question"], row["answer"]) for row in rows)
+
+
 # ── settings ────────────────────────────────────────────────────────────────────────────────────
 
 

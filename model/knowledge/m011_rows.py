@@ -63,6 +63,10 @@ def m011_votes(db: sqlite3.Connection) -> None:
     db.execute("CREATE INDEX votes_by_answer ON votes (answer)")
     db.execute("CREATE INDEX votes_by_update ON votes (seen_by)")
     db.execute(
-        "CREATE TABLE replay (slot INTEGER PRIMARY KEY, lesson TEXT NOT NULL, source TEXT NOT NULL)"
+        """CREATE TABLE replay (
+            base TEXT NOT NULL,
+            slot INTEGER NOT NULL,
+            lesson TEXT NOT NULL,
+            PRIMARY KEY (base, slot)) WITHOUT ROWID"""
     )
     db.execute("CREATE TABLE policies (name TEXT PRIMARY KEY, state BLOB NOT NULL)")

@@ -149,6 +149,11 @@ class Store(VoteStore):
         with self._database.read() as db:
             return chat_rows.traces(db, keys)
 
+    def trace_texts(self, besides: str, most: int) -> tuple[tuple[str, str], ...]:
+        """The oldest questions with their answers, of all teachers but the one named."""
+        with self._database.read() as db:
+            return chat_rows.texts(db, besides, most)
+
     # ── chats and settings ──────────────────────────────────────────────────────────────────────
 
     def latest_chat(self) -> Chat:

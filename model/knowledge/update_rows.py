@@ -11,7 +11,7 @@ from typing import Any
 
 from model.config import from_json
 from model.errors import InputError
-from model.feedback_records import BeforeAfter, Update, UpdateFigures, UpdateId, UpdateState
+from model.feedback_records import BeforeAfter, Update, UpdateFigures, UpdateId
 from model.knowledge.chat_rows import turn_from
 from model.records import StudentId
 
@@ -58,6 +58,14 @@ def unfinished(db: sqlite3.Connection) -> tuple[Update, ...]:
     return tuple(_update(row) for row in rows)
 
 
+def last_failure(db: sqlite3.Connection, base: str) -> float:
+    """When an update of a base failed last; 0 if none did."""
+    row = db.execute(
+        "SELECT MAX(finished_at) AS at FROM updates WHERE base = ? AND state = 'failed'", (base,)
+    ).fetchone()
+    return float(row["at"] or 0.0)
+
+
 def active(db: sqlite3.Connection, base: str) -> Update | None:
     """The newest update that was kept and whose adapter is there; its adapter answers."""
     row = db.execute(
@@ -72,7 +80,7 @@ def change(
     db: sqlite3.Connection,
     update: UpdateId,
     fields: Mapping[str, Any],
-    states: Collection[UpdateState] = (),
+    states: Collection[str] = (),
 ) -> bool:
     """Write some columns; with ``states``, only while the update is in one of them.
 
@@ -114,18 +122,20 @@ def undo(db: sqlite3.Connection, update: UpdateId) -> tuple[Update, ...]:
 # ── replay and policies ─────────────────────────────────────────────────────────────────────────
 
 
-def replay(db: sqlite3.Connection) -> tuple[dict[str, Any], ...]:
-    """The lessons that are replayed, in the order of their slots."""
-    rows = db.execute("SELECT lesson FROM replay ORDER BY slot")
+def replay(db: sqlite3.Connection, base: str) -> tuple[dict[str, Any], ...]:
+    """The lessons that a student replays, in the order of their slots."""
+    rows = db.execute("SELECT lesson FROM replay WHERE base = ? ORDER BY slot", (base,))
     return tuple(json.loads(row["lesson"]) for row in rows)
 
 
-def save_replay(db: sqlite3.Connection, slot: int, lesson: Mapping[str, Any], source: str) -> None:
-    """Put a lesson into a slot; what was there is forgotten."""
-    db.execute(
-        """INSERT INTO replay (slot, lesson, source) VALUES (?, ?, ?)
-           ON CONFLICT (slot) DO UPDATE SET lesson = excluded.lesson, source = excluded.source""",
-        (slot, json.dumps(dict(lesson)), source),
+def save_replay(
+    db: sqlite3.Connection, base: str, lessons: Mapping[int, Mapping[str, Any]]
+) -> None:
+    """Put lessons into their slots; what was there is forgotten."""
+    db.executemany(
+        """INSERT INTO replay (base, slot, lesson) VALUES (?, ?, ?)
+           ON CONFLICT (base, slot) DO UPDATE SET lesson = excluded.lesson""",
+        [(base, slot, json.dumps(dict(lesson))) for slot, lesson in lessons.items()],
     )
 
 

@@ -125,6 +125,17 @@ def fresh(db: sqlite3.Connection, base: str) -> tuple[Vote, ...]:
     return tuple(_vote(row) for row in rows)
 
 
+def count_fresh(db: sqlite3.Connection, base: str) -> int:
+    """How many different answers have new votes: the same words ten times teach as much as once."""
+    row = db.execute(
+        f"""SELECT COUNT(DISTINCT prompt || tokens || kind) AS many
+            FROM votes JOIN answers ON answers.id = votes.answer
+            WHERE {LEARNABLE} AND seen_by IS NULL""",
+        (base,),
+    ).fetchone()
+    return int(row["many"])
+
+
 def learned(db: sqlite3.Connection, base: str, most: int) -> tuple[Vote, ...]:
     """The newest votes that the student stands on: those of updates that were kept."""
     rows = db.execute(

@@ -11,7 +11,6 @@ from model.feedback_records import (
     Mark,
     Update,
     UpdateId,
-    UpdateState,
     Vote,
 )
 from model.knowledge import update_rows, vote_rows
@@ -49,6 +48,11 @@ class VoteStore(GraphStore):
         with self._database.read() as db:
             return vote_rows.fresh(db, base)
 
+    def count_new_votes(self, base: str) -> int:
+        """How many different answers have a vote that no update has looked at."""
+        with self._database.read() as db:
+            return vote_rows.count_fresh(db, base)
+
     def learned_votes(self, base: str, most: int) -> tuple[Vote, ...]:
         """The newest votes that the student stands on."""
         with self._database.read() as db:
@@ -74,9 +78,11 @@ class VoteStore(GraphStore):
     def queue_update(self, student: StudentId, base: str, least_votes: int) -> Update | None:
         """Queue an update on all new votes; None if they are too few or one is unfinished."""
         with self._database.write() as db:
-            votes = vote_rows.fresh(db, base)
-            if len(votes) < least_votes or update_rows.unfinished(db):
+            if vote_rows.count_fresh(db, base) < least_votes or update_rows.unfinished(db):
                 return None
+            votes = vote_rows.fresh(db, base)
+            if votes[-1].created_at < update_rows.last_failure(db, base):
+                return None  # the same votes would fail again
             return update_rows.create(db, student, base, [vote.id for vote in votes])
 
     def update(self, update: UpdateId) -> Update:
@@ -100,7 +106,7 @@ class VoteStore(GraphStore):
             return update_rows.active(db, base)
 
     def change_update(
-        self, update: UpdateId, states: Collection[UpdateState] = (), /, **fields: Any
+        self, update: UpdateId, states: Collection[str] = (), /, **fields: Any
     ) -> bool:
         """Write fields of an update (``update_rows.FIELDS``), if it is in one of the states.
 
@@ -109,9 +115,7 @@ class VoteStore(GraphStore):
         with self._database.write() as db:
             return update_rows.change(db, update, fields, states)
 
-    def fail_update(
-        self, update: UpdateId, states: Collection[UpdateState] = (), /, **fields: Any
-    ) -> None:
+    def fail_update(self, update: UpdateId, states: Collection[str] = (), /, **fields: Any) -> None:
         """Write how an update failed, if it is in one of the states; its votes are new again."""
         with self._database.write() as db:
             if update_rows.change(db, update, {"state": "failed", **fields}, states):
@@ -124,16 +128,15 @@ class VoteStore(GraphStore):
 
     # ── replay and policies ─────────────────────────────────────────────────────────────────────
 
-    def replay(self) -> tuple[dict[str, Any], ...]:
-        """The lessons that are replayed, as plain JSON values."""
+    def replay(self, base: str) -> tuple[dict[str, Any], ...]:
+        """The lessons that a student replays, as plain JSON values."""
         with self._database.read() as db:
-            return update_rows.replay(db)
+            return update_rows.replay(db, base)
 
-    def save_replay(self, lessons: Mapping[int, Mapping[str, Any]], source: str) -> None:
+    def save_replay(self, base: str, lessons: Mapping[int, Mapping[str, Any]]) -> None:
         """Put lessons into their slots."""
         with self._database.write() as db:
-            for slot, lesson in lessons.items():
-                update_rows.save_replay(db, slot, lesson, source)
+            update_rows.save_replay(db, base, lessons)
 
     def policy(self, name: str) -> bytes | None:
         """The state of a policy as it was kept, or ``None``."""
