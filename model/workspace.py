@@ -18,10 +18,12 @@ from PIL import Image
 from model import paths
 from model.bundles.bundle import bundle_info
 from model.bundles.exporting import Exporting
-from model.config import DistillConfig, ReadingConfig, SampleConfig, options_of
+from model.config import DistillConfig, FeedbackConfig, ReadingConfig, SampleConfig, options_of
+from model.errors import ConfigError
 from model.graph_records import ReadingJob, ReadingMatter
 from model.graph_workspace import GraphWorkspace
 from model.jobs.jobs import Jobs
+from model.jobs.vote_jobs import Learners, VoteJobs
 from model.knowledge.pictures import Pictures
 from model.knowledge.store import Store
 from model.learning import budget as budgets
@@ -45,9 +47,11 @@ from model.records import (
     Turn,
 )
 from model.serving.asking import Asking
+from model.serving.feedback import Feedback, taught_by
 from model.serving.picture_twins import PictureTwins
 from model.serving.proposing import Proposing
 from model.serving.students import SHIPPED, SHIPPED_SETTING, EnginePool, Students
+from model.teachers.base import Teacher
 from model.teachers.builtin import BuiltinTeacher
 from model.teachers.ollama import OllamaTeacher
 
@@ -66,6 +70,7 @@ class Workspace(GraphWorkspace):
         *,
         shipped: Path = paths.SHIPPED_BUNDLE,
         pool: EnginePool | None = None,
+        learners: Learners | None = None,
         teacher_address: str | None = None,
     ) -> None:
         """``teacher_address`` fixes the Ollama server, whatever a visitor asks for."""
@@ -83,8 +88,21 @@ class Workspace(GraphWorkspace):
             pool or EnginePool(),
             StudentId(self._store.setting("student") or SHIPPED),
             lambda student: self._store.set_setting("student", student),
+            lambda base: taught_by(self._store, paths.adapters(folder), base),
         )
-        self._asking = Asking(self._store, self._pictures, self._students, self._ensure_examples)
+        vote_jobs = VoteJobs(
+            self._store, folder, learners or Learners(), FeedbackConfig.least_votes
+        )
+        self._feedback = Feedback(
+            self._store, self._pictures, self._students, vote_jobs, self._teacher
+        )
+        self._asking = Asking(
+            self._store,
+            self._pictures,
+            self._students,
+            self._ensure_examples,
+            self._feedback.recorded,
+        )
         self._twins = PictureTwins(self._store, self._students, self._asking.known_pictures)
         self._exports = Exporting(
             paths.exports(folder),
@@ -145,6 +163,10 @@ class Workspace(GraphWorkspace):
         """Whoever writes students for Ollama, and puts them there."""
         return self._exports
 
+    def feedback(self) -> Feedback:
+        """Whoever keeps votes on answers, and lets the student learn from them."""
+        return self._feedback
+
     def describe(self, picture: PictureId) -> Description:
         """What the student sees in a picture, and how sure it is."""
         return self._asking.describe(picture)
@@ -167,7 +189,8 @@ class Workspace(GraphWorkspace):
         # torch again: only whoever measures pays for it
         from model.learning.evaluation import SAMPLING, ask, evaluate, mean_loss
 
-        info, engine = self._students.info(student), self._students.engine(student)
+        info = self._students.answering(self._students.info(student))
+        engine = self._students.engine(student)
 
         def answer(lesson: Lesson) -> str:
             events = engine.ask(ask(engine.student, lesson), SAMPLING).events()
@@ -210,6 +233,13 @@ class Workspace(GraphWorkspace):
         if teacher == "builtin":
             return BuiltinTeacher().status()
         return OllamaTeacher(address=self._address(address)).status()
+
+    def _teacher(self, kind: str, model: str, address: str) -> Teacher:
+        if kind == "builtin":
+            return BuiltinTeacher()
+        if not model:
+            raise ConfigError("No teacher model is chosen. Pick one from the list of the server.")
+        return OllamaTeacher(model, self._address(address))
 
     def _address(self, wished: str) -> str:
         if self._teacher_address is not None:

@@ -33,7 +33,7 @@ from model.serving.known_pictures import KnownPictures
 from model.serving.students import Students
 
 if TYPE_CHECKING:
-    from model.serving.engine import Engine
+    from model.serving.engine import Engine, EngineAnswer
 
 SURE_ENOUGH = 0.5
 """Below this the student's name for a picture is not used to look facts up."""
@@ -80,8 +80,13 @@ class Asking:
         pictures: Pictures,
         students: Students,
         graph_is_filled: Callable[[], None],
+        recorded: Callable[[EngineAnswer, Turn], Answer] = lambda answer, question: answer,
     ) -> None:
-        """``graph_is_filled`` returns once the examples are in the graph."""
+        """``graph_is_filled`` returns once the examples are in the graph.
+
+        ``recorded`` keeps the answers of the current student, so that a vote on them can teach.
+        """
+        self._recorded = recorded
         self._store, self._pictures, self._students = store, pictures, students
         self._graph_is_filled = graph_is_filled
         self.known_pictures = KnownPictures(store, pictures)
@@ -125,7 +130,8 @@ class Asking:
         prompt = engine.student.prompt(
             [message], images, lines, room=settings.max_tokens, think=settings.think
         )
-        return engine.ask(prompt, settings, facts)
+        answer = engine.ask(prompt, settings, facts)
+        return self._recorded(answer, turn) if student is None else answer
 
     def expect(self, turn: Turn) -> Expectation | None:
         """The known picture that is most like what the student imagines as the outcome.

@@ -24,6 +24,7 @@ from model.errors import BundleError, BundleNotFound, EngineBusy
 from model.records import StudentId, StudentInfo, StudentStatus
 
 if TYPE_CHECKING:
+    from model.model import ImageTokenReasoningLLM
     from model.serving.engine import Engine
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,6 @@ class Taught:
 
     adapter: Path
     weights_hash: str
-    name: str
 
 
 class EnginePool:
@@ -203,17 +203,36 @@ class Students:
             ) from error
 
     def answering(self, info: StudentInfo) -> StudentInfo:
-        """A student as it answers: what votes taught it changes its weights and its name."""
+        """A student as it answers: what votes taught it changes its weights."""
         taught = self._taught(info.weights_hash)
-        if taught is None:
-            return info
-        return replace(info, weights_hash=taught.weights_hash, name=taught.name)
+        return replace(info, weights_hash=taught.weights_hash) if taught else info
 
     def _engine(self, info: StudentInfo) -> Future[Engine]:
         taught, path = self._taught(info.weights_hash), self.path(info.id)
         if taught is None:
             return self._pool.engine(path, info.weights_hash)
         return self._pool.engine(path, taught.weights_hash, taught.adapter)
+
+    def keep_taught(self, student: StudentId, name: str, origin: str) -> StudentId:
+        """Write a student with what votes taught it as a bundle of its own; returns its id.
+
+        Raises: BundleError; EngineBusy if it does not load.
+        """
+        info, engine = self.info(student), self.engine(student)
+        name = name.strip()[:60] or f"{info.name}, {origin}"
+        kept = StudentId(f"votes-{engine.weights_hash[:12]}")
+
+        def write(learner: ImageTokenReasoningLLM) -> None:
+            card = learner.card
+            made = f"{info.name}, {origin}"
+            learner.card = replace(card, name=name, origin=made, parent=student, created_at=0.0)
+            try:
+                learner.save(self._folder / kept)
+            finally:
+                learner.card = card
+
+        engine.run(write).result()
+        return kept
 
     def delete(self, student: StudentId) -> None:
         """Remove a student from disk. Raises: BundleError for the shipped or the current one."""
