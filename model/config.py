@@ -11,6 +11,7 @@ from typing import Literal
 
 from model.errors import ConfigError
 from model.feedback_config import FeedbackConfig as FeedbackConfig
+from model.feedback_config import SettingsPolicyConfig as SettingsPolicyConfig
 from model.knobs import check_limits, knob
 from model.knobs import from_json as from_json
 from model.knobs import options_of as options_of

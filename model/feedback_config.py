@@ -48,3 +48,20 @@ class FeedbackConfig:
 
     def __post_init__(self) -> None:
         check_limits(self)
+
+
+@dataclass(frozen=True)
+class SettingsPolicyConfig:
+    """How the choice of settings is learned."""
+
+    learning_rate: float = knob(3e-3, "learning rate of both networks", min=1e-6, max=1e-1)
+    steps: int = knob(4, "optimiser steps for every lot of rewards", min=1, max=1000)
+    together: int = knob(16, "new choices in a step, and as many older ones", min=1, max=1024)
+    replayed: int = knob(1000, "choices that are remembered", min=1, max=1_000_000)
+    most_importance: float = knob(10.0, "most that one old choice may count", min=1.0, max=1000)
+    value_weight: float = knob(0.5, "weight of the value network's loss", min=0.0, max=10.0)
+    entropy_weight: float = knob(0.01, "reward of staying undecided", min=0.0, max=1.0)
+    seed: int = knob(0, "same seed, same policy", min=0, max=2**31 - 1)
+
+    def __post_init__(self) -> None:
+        check_limits(self)

@@ -14,9 +14,9 @@ from model.learning.rl_learning import learn_from_votes
 from model.learning.votes import VotedAnswer
 from model.model import ImageTokenReasoningLLM, Prompt
 from model.network.image_tokenizer import Message
-from tests.small import make_student, picture
+from tests.small import picture
 
-CONFIG = FeedbackConfig(steps=6, learning_rate=5e-3, rank=2, fisher_samples=2)
+CONFIG = FeedbackConfig(steps=3, learning_rate=1e-2, rank=2, fisher_samples=2)
 COLOURS = ("red", "green", "blue", "white", "black", "yellow", "grey", "pink")
 
 
@@ -56,8 +56,10 @@ def _gains(
     return totals(changed, seen) - totals(student, seen)
 
 
-def test_liked_answers_become_likelier_and_disliked_ones_less() -> None:
-    student = make_student(seed=1)
+def test_liked_answers_become_likelier_and_disliked_ones_less(
+    tiny_student: ImageTokenReasoningLLM,
+) -> None:
+    student = tiny_student
     before = {name: tensor.clone() for name, tensor in student.state_dict().items()}
     votes = _votes(student)
     update = learn_from_votes(
@@ -65,7 +67,7 @@ def test_liked_answers_become_likelier_and_disliked_ones_less() -> None:
         votes,
         _replay(student),
         None,
-        replace(CONFIG, steps=20),
+        replace(CONFIG, steps=12),
         canary=lambda _: 1.0,
         deadline_s=60,
     )
@@ -79,8 +81,10 @@ def test_liked_answers_become_likelier_and_disliked_ones_less() -> None:
         assert torch.equal(tensor, before[name]), f"the student that answers lost its {name}"
 
 
-def test_the_adapter_put_on_the_old_student_gives_the_new_one() -> None:
-    student = make_student(seed=1)
+def test_the_adapter_put_on_the_old_student_gives_the_new_one(
+    tiny_student: ImageTokenReasoningLLM,
+) -> None:
+    student = tiny_student
     update = learn_from_votes(
         student, _votes(student), [], None, CONFIG, canary=lambda _: 1.0, deadline_s=60
     )
@@ -90,8 +94,10 @@ def test_the_adapter_put_on_the_old_student_gives_the_new_one() -> None:
         assert torch.equal(again.state_dict()[name], tensor), name
 
 
-def test_an_update_that_costs_known_answers_is_thrown_away() -> None:
-    student = make_student(seed=1)
+def test_an_update_that_costs_known_answers_is_thrown_away(
+    tiny_student: ImageTokenReasoningLLM,
+) -> None:
+    student = tiny_student
     told = iter([0.90, 0.88])
     update = learn_from_votes(
         student, _votes(student), [], None, CONFIG, canary=lambda _: next(told), deadline_s=60
@@ -103,8 +109,8 @@ def test_an_update_that_costs_known_answers_is_thrown_away() -> None:
     assert "88.0%" in update.reason
 
 
-def test_a_point_may_be_lost() -> None:
-    student = make_student(seed=1)
+def test_a_point_may_be_lost(tiny_student: ImageTokenReasoningLLM) -> None:
+    student = tiny_student
     told = iter([0.90, 0.89])
     update = learn_from_votes(
         student, _votes(student), [], None, CONFIG, canary=lambda _: next(told), deadline_s=60
@@ -112,8 +118,8 @@ def test_a_point_may_be_lost() -> None:
     assert update.kept
 
 
-def test_too_few_votes_teach_nothing() -> None:
-    student = make_student(seed=1)
+def test_too_few_votes_teach_nothing(tiny_student: ImageTokenReasoningLLM) -> None:
+    student = tiny_student
     votes = _votes(student)[:7]
     update = learn_from_votes(
         student, [*votes, votes[0]], [], None, CONFIG, canary=lambda _: 1.0, deadline_s=60
@@ -122,8 +128,10 @@ def test_too_few_votes_teach_nothing() -> None:
     assert "7 votes" in update.reason, "an answer that was voted on twice counts once"
 
 
-def test_no_time_means_one_step_and_a_wish_to_stop_means_no_change() -> None:
-    student = make_student(seed=1)
+def test_no_time_means_one_step_and_a_wish_to_stop_means_no_change(
+    tiny_student: ImageTokenReasoningLLM,
+) -> None:
+    student = tiny_student
     votes = _votes(student)
     hurried = learn_from_votes(student, votes, [], None, CONFIG, canary=Canary([]), deadline_s=0)
     assert hurried.figures.steps == 1
