@@ -155,8 +155,3 @@ class FeedbackStatus:
     updates: tuple[Update, ...] = ()
     active: UpdateId | None = None
     rates: tuple[RewardPoint, ...] = ()
-
-    @property
-    def revision(self) -> tuple[Any, ...]:
-        """Equal revisions look the same on the page."""
-        return (self.new_votes, self.learning, self.votes, self.active, self.updates)

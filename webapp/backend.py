@@ -35,6 +35,7 @@ from model.records import (
     Turn,
 )
 from webapp.export_backend import ExportBackend
+from webapp.feedback_backend import FeedbackBackend
 from webapp.graph_backend import GraphBackend
 from webapp.proposal_backend import ProposalBackend
 
@@ -79,6 +80,10 @@ class Backend(GraphBackend, ProposalBackend, Protocol):
         ...
 
     def evaluate(self, student: StudentId, questions: int = 50) -> Evaluation: ...
+
+    def feedback(self) -> FeedbackBackend:
+        """Whoever keeps votes on answers, and lets the student learn from them."""
+        ...
 
     def exports(self) -> ExportBackend:
         """Whoever writes students for Ollama, and puts them there."""

@@ -14,6 +14,7 @@ from webapp.header import Header, build_header, show_student
 from webapp.node_panel import node_question
 from webapp.tabs import chat, compare, distill, graph, triplets
 from webapp.theme import ASSETS, STYLE, VIS_NETWORK, build_theme
+from webapp.vote_panel import wire_panel
 from webapp.widgets import QUIET, bind, event_number, served
 
 UPLOAD_LIMIT = "25mb"
@@ -47,6 +48,8 @@ def build_app(door: Door, *, multi_user: bool = False) -> Any:
         header.reload.pull(app.load)
         header.teacher.pull(app.load)
         tabs.triplets.reload.pull(app.load)
+        wire_panel(door, tabs.chat.votes, app.load)
+        header.reload.pull(tabs.chat.votes.learned.change)
     return app
 
 
