@@ -33,6 +33,7 @@ from model.config import (
 )
 from model.errors import InputError
 from model.network.backbones import make_tower
+from model.network.decoding import plain_step
 from model.network.image_tokenizer import Message, layout, splice, to_pixels
 from model.network.picture_heads import PictureHeads
 from model.network.text_generation import Decoder, KVCache, Sampler
@@ -206,10 +207,7 @@ class ImageTokenReasoningLLM(nn.Module):
     @torch.inference_mode()
     def step(self, ids: Sequence[int], positions: Sequence[int], cache: KVCache) -> Tensor:
         """Add one token to each of the first rows of the cache. Returns scores (B, V)."""
-        embedded_BSD = self.model.embed_tokens(torch.tensor(ids)[:, None])
-        position_ids_BS = torch.tensor(positions)[:, None]
-        hidden_BSD = self.model(embedded_BSD, position_ids_BS, cache, range(len(ids)))
-        return self.model.logits(hidden_BSD[:, 0])
+        return plain_step(self.model, ids, positions, cache)
 
     @torch.inference_mode()
     def picture_embeddings(self, images: Sequence[Image.Image]) -> Tensor:

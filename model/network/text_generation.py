@@ -109,6 +109,15 @@ class KVCache:
         self.keys[:, target] = self.keys[:, source]
         self.values[:, target] = self.values[:, source]
 
+    def copy(self, row: int, length: int) -> tuple[Tensor, Tensor]:
+        """The first keys and values of a row, to be pasted later. Returns two (L, G, length, K)."""
+        return self.keys[:, row, :, :length].clone(), self.values[:, row, :, :length].clone()
+
+    def paste(self, row: int, caches: tuple[Tensor, Tensor], length: int) -> None:
+        """Write the first ``length`` keys and values of a copy into a row."""
+        self.keys[:, row, :, :length] = caches[0][:, :, :length]
+        self.values[:, row, :, :length] = caches[1][:, :, :length]
+
 
 class Attention(nn.Module):
     """Causal self-attention with fewer key-value heads than query heads."""

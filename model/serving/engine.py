@@ -2,6 +2,7 @@
 
 Nobody else touches the model: readers get a queue of events, a cancelled answer is dropped before
 the next step, and other work on the model (embedding pictures, say) is handed in with ``run``.
+New prompts are read piece by piece between the steps of those that are answered already.
 """
 
 from __future__ import annotations
@@ -16,18 +17,24 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
+import numpy as np
 import torch
 
 from model.config import SampleConfig
 from model.errors import EngineBusy
 from model.model import ImageTokenReasoningLLM, Prompt
+from model.network.decoding import Steps
 from model.network.text_generation import KVCache, Sampler
 from model.network.text_tokenizer import TextStream
 from model.records import AnswerStats, Event, Fact
+from model.serving.prompt_reading import Keys, PromptReader, Reading
 
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
+PIECE = 128
+"""Tokens of a new prompt that are read between two steps of the others: some 30 ms."""
+
 StoppedBy = Literal["end", "length", "stop", "cancelled"]
 
 
@@ -80,6 +87,7 @@ class _Row:
         self.sampler = Sampler(answer.sampling, student.banned_ids(thinking=thinking))
         self.text = TextStream(student.tokenizer, answer.sampling.stop, thinking=thinking)
         self.position = len(answer.prompt.ids)
+        self.keys_S: Keys = np.zeros(0, np.int64)
         self.token = -1
         self.tokens = 0
         self.first_token_at = 0.0
@@ -135,15 +143,19 @@ class Engine:
         student: ImageTokenReasoningLLM,
         weights_hash: str,
         *,
-        max_rows: int = 8,
-        max_waiting: int = 32,
+        max_rows: int = 16,
+        max_waiting: int = 64,
     ) -> None:
         self.student = student.eval()
         self.weights_hash = weights_hash
         self._max_rows, self._max_waiting = max_rows, max_waiting
         decoder = student.config.decoder
         dtype = student.model.embed_tokens.weight.dtype
-        self._cache = KVCache(decoder, max_rows, decoder.max_position_embeddings, dtype)
+        # one row more than answers: there the next prompt is read while the others go on
+        self._cache = KVCache(decoder, max_rows + 1, decoder.max_position_embeddings, dtype)
+        self._reader = PromptReader(self.student, self._cache, max_rows)
+        self._reading: tuple[_Row, Reading] | None = None
+        self._step_rows = Steps(student.model, self._cache)
         self._wake = threading.Condition()
         self._waiting: deque[EngineAnswer] = deque()
         self._tasks: deque[tuple[Callable[[ImageTokenReasoningLLM], object], Future[object]]] = (
@@ -203,13 +215,14 @@ class Engine:
             while self._wait_for_work():
                 self._do_tasks()
                 self._admit()
+                self._read()
                 self._step()
         finally:
             self._abandon()
 
     def _wait_for_work(self) -> bool:
         with self._wake:
-            while not (self._closed or self._waiting or self._tasks or self._rows):
+            while not (self._closed or self._waiting or self._tasks or self._busy):
                 self._wake.wait()
             return not self._closed
 
@@ -224,8 +237,13 @@ class Engine:
             except (RuntimeError, ValueError) as error:
                 future.set_exception(error)
 
+    @property
+    def _busy(self) -> bool:
+        return bool(self._rows) or self._reading is not None
+
     def _admit(self) -> None:
-        while self._waiting and len(self._rows) < self._max_rows:
+        """Begin to read the next prompt, if there is room for its answer."""
+        while self._reading is None and self._waiting and len(self._rows) < self._max_rows:
             with self._wake:
                 answer = self._waiting.popleft()
             for fact in answer.facts:
@@ -234,11 +252,27 @@ class Engine:
             if answer.cancelled:
                 row.stopped_by = "cancelled"
                 self._finish(row)
-                continue
+            else:
+                self._reading = row, self._reader.begin(answer.prompt)
+
+    def _read(self) -> None:
+        """Read a piece of a prompt, or all of it if nobody waits for a step meanwhile."""
+        if self._reading is None:
+            return
+        row, reading = self._reading
+        if row.answer.cancelled:
+            row.stopped_by = "cancelled"
+            self._reading = None
+            self._finish(row)
+            return
+        scores_V = self._reader.advance(reading, PIECE if self._rows else None)
+        if scores_V is not None:
+            self._reading = None
+            self._cache.move(self._max_rows, len(self._rows))
+            row.keys_S = reading.keys_S
             self._rows.append(row)
-            scores_V = self.student.prefill(answer.prompt, self._cache, len(self._rows) - 1)
             row.take(scores_V)
-        self._drop_finished()
+            self._drop_finished()
 
     def _step(self) -> None:
         for row in self._rows:
@@ -249,7 +283,7 @@ class Engine:
             return
         tokens = [row.token for row in self._rows]
         positions = [row.position for row in self._rows]
-        scores_BV = self.student.step(tokens, positions, self._cache)
+        scores_BV = self._step_rows(tokens, positions)
         for index, row in enumerate(self._rows):
             row.position += 1
             row.take(scores_BV[index])
@@ -262,7 +296,10 @@ class Engine:
             if self._rows[index].stopped_by is None:
                 index += 1
                 continue
-            self._finish(self._rows[index])
+            row = self._rows[index]
+            said = row.answer.ids[: row.position - len(row.answer.prompt.ids)]
+            self._reader.keep(np.append(row.keys_S, np.array(said, np.int64)), index)
+            self._finish(row)
             last = self._rows.pop()
             if index < len(self._rows):
                 self._rows[index] = last
@@ -274,9 +311,11 @@ class Engine:
     def _abandon(self) -> None:
         """The thread ends, by ``close`` or by a fault: nobody is left waiting for ever."""
         with self._wake:
-            answers = [*(row.answer for row in self._rows), *self._waiting]
+            reading = [self._reading[0]] if self._reading else []
+            answers = [*(row.answer for row in (*self._rows, *reading)), *self._waiting]
             tasks = list(self._tasks)
             self._rows.clear()
+            self._reading = None
             self._waiting.clear()
             self._tasks.clear()
         for answer in answers:
