@@ -20,7 +20,9 @@ BETA, TOKENS = 0.3, 5
 def _trainer(**settings: Any) -> Any:
     """What a loss of ``trl`` looks at of its trainer."""
     accelerator = SimpleNamespace(
-        device=torch.device("cpu"), gather_for_metrics=lambda tensor: tensor
+        device=torch.device("cpu"),
+        gather=lambda tensor: tensor,
+        gather_for_metrics=lambda tensor: tensor,
     )
     trainer = MagicMock()
     trainer.configure_mock(
