@@ -42,8 +42,8 @@ from model.teachers.builtin import BuiltinTeacher
 
 log = logging.getLogger(__name__)
 
-BUDGET_S = 180.0
-"""Longest time of an update, its canary questions included."""
+BUDGET_S = 600.0
+"""Longest time of an update, its canary questions included; nobody waits for it."""
 KEPT = 5
 """Adapters that stay on disk: as many updates can be undone one by one."""
 REMEMBERED = 64
