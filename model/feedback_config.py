@@ -31,7 +31,7 @@ class FeedbackConfig:
         10.0, "pull towards weights that known answers depend on; 0 is none", min=0.0, max=1e6
     )
     fisher_samples: int = knob(
-        24, "known answers that say which weights matter", min=1, max=4096, unit="answers"
+        16, "known answers that say which weights matter", min=1, max=4096, unit="answers"
     )
     fisher_decay: float = knob(0.9, "how much older importance counts", min=0.0, max=1.0)
     most_share: float = knob(

@@ -44,7 +44,8 @@ def test_fisher_is_not_the_square_of_the_mean_gradient() -> None:
 
 def test_the_anchor_moves_and_remembers_older_importance() -> None:
     anchor = Anchor({"w": torch.zeros(2)}, {"w": torch.tensor([1.0, 4.0])})
-    moved = anchor.moved({"w": torch.ones(2)}, {"w": torch.tensor([0.5, 0.0])}, decay=0.5)
+    here = Anchor({"w": torch.ones(2)}, {"w": torch.tensor([0.5, 0.0])})
+    moved = anchor.moved(here, decay=0.5)
     assert moved.weights["w"].tolist() == [1.0, 1.0]
     assert moved.fisher["w"].tolist() == [1.0, 2.0]
     again = Anchor.from_state(moved.state())

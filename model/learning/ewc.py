@@ -35,14 +35,10 @@ class Anchor:
         ]
         return 0.5 * torch.stack(parts).sum()
 
-    def moved(
-        self, weights: Mapping[str, Tensor], fisher: Mapping[str, Tensor], decay: float
-    ) -> Anchor:
-        """The anchor after something was learned: at the new weights, F ← decay · F + F_new."""
-        return Anchor(
-            {name: tensor.detach().clone() for name, tensor in weights.items()},
-            {name: decay * self.fisher[name] + new for name, new in fisher.items()},
-        )
+    def moved(self, here: Anchor, decay: float) -> Anchor:
+        """One anchor out of this and a newer one: at the new weights, F ← decay · F + F_new."""
+        fisher = {name: decay * self.fisher[name] + new for name, new in here.fisher.items()}
+        return Anchor(here.weights, fisher)
 
     def state(self) -> dict[str, dict[str, Tensor]]:
         """Plain tensors, to be kept in a file."""

@@ -59,8 +59,8 @@ class FeedbackFigures:
 class FeedbackUpdate:
     """How an update ended. ``student`` is the changed copy if it was ``kept``, else the old one.
 
-    ``adapter`` put on the old student gives the new one, ``anchor`` is the next update's; both are
-    ``None`` unless it was kept. ``reason`` says in words why.
+    ``adapter`` put on the old student gives the new one; ``anchor`` is to be handed to the next
+    update. Both are ``None`` unless it was kept. ``reason`` says in words why.
     """
 
     student: ImageTokenReasoningLLM
@@ -102,7 +102,8 @@ class Watch:
 class GuardedUpdate:
     """One update on a copy of ``student``: ``fit`` the copy, then ``finish`` judges it.
 
-    The student itself is never touched. Without an ``anchor`` one is taken from ``replay`` first.
+    The student itself is never touched. The ``anchor`` of the update before moves to where the
+    student is now; importance is measured on what ``replay`` begins with.
     """
 
     def __init__(
@@ -119,13 +120,14 @@ class GuardedUpdate:
         self.student, self.config, self.canary = student, config, canary
         self.replay = look(student, replay) if config.replayed_per_step else []
         self.watch = Watch(deadline_s, cancelled, time.monotonic())
-        self._samples = list(replay)[: config.fisher_samples]
+        samples = list(replay)[: config.fisher_samples]
         self.canary_before = canary(student)
         self.watch.canary_s = self.watch.seconds
         self.learner = with_fresh_adapter(student, config.rank, config.seed)
         self.anchor = anchor
-        if config.ewc_weight and anchor is None and self._samples:
-            self.anchor = anchor_at(self.learner, self._samples, config.seed)
+        if config.ewc_weight and samples:
+            here = anchor_at(self.learner, samples, config.seed)
+            self.anchor = here if anchor is None else anchor.moved(here, config.fisher_decay)
 
     def fit(
         self,
@@ -174,7 +176,7 @@ class GuardedUpdate:
             )
             return FeedbackUpdate(self.student, False, reason, told)
         reason = f"Learned from {told.votes} votes in {told.steps} steps."
-        return FeedbackUpdate(changed, True, reason, told, adapter, self._next_anchor(changed))
+        return FeedbackUpdate(changed, True, reason, told, adapter, self.anchor)
 
     def _figures(self, canary_after: float, **more: float) -> FeedbackFigures:
         return FeedbackFigures(
@@ -185,15 +187,6 @@ class GuardedUpdate:
             canary_after=canary_after,
             **more,  # type: ignore[arg-type]
         )
-
-    def _next_anchor(self, changed: ImageTokenReasoningLLM) -> Anchor | None:
-        if self.anchor is None:
-            return None
-        here = with_fresh_adapter(changed, self.config.rank, self.config.seed)
-        fresh = anchor_at(here, self._samples, self.config.seed) if self._samples else None
-        fisher = fresh.fisher if fresh else {}
-        weights = {name: tensor.detach() for name, tensor in effective_weights(here).items()}
-        return self.anchor.moved(weights, fisher, self.config.fisher_decay)
 
 
 def anchor_at(

@@ -53,32 +53,36 @@ class VoteBatch:
 class _Judged:
     """Votes laid out for learning, with what the student before the update gives each answer.
 
-    ``answer``, ``other`` (KTO's mismatched answer) and ``rejected`` are sequences by vote; the
-    tensors beside them are their log-probabilities under the old student. (B) each.
+    By the number of the vote: ``answer``; of thumbs ``other``, its prompt with the next vote's
+    answer; of pairs ``rejected``. The tensors hold their log-probabilities. (B) each.
     """
 
     def __init__(
         self, student: ImageTokenReasoningLLM, votes: Sequence[VotedAnswer], most_share: float
     ) -> None:
         self.votes = list(votes)
-        neighbours = [*self.votes[1:], *self.votes[:1]]
+        numbers = range(len(votes))
         self.answer = look(student, [answered(v.prompt, v.answer_ids) for v in votes])
-        self.other = look(
-            student,
-            [
-                answered(v.prompt, after.answer_ids)
-                for v, after in zip(votes, neighbours, strict=True)
-            ],
-        )
-        self.rejected = look(
-            student, [answered(v.prompt, v.rejected_ids or v.answer_ids) for v in votes]
-        )
+        mismatched, rejected = {}, {}
+        for number in self.of_kind(numbers, "thumb", "teacher"):
+            after = votes[(number + 1) % len(votes)]
+            mismatched[number] = answered(votes[number].prompt, after.answer_ids)
+        for number in self.of_kind(numbers, "pair"):
+            rejected[number] = answered(votes[number].prompt, votes[number].rejected_ids or ())
+        self.other = dict(zip(mismatched, look(student, [*mismatched.values()]), strict=True))
+        self.rejected = dict(zip(rejected, look(student, [*rejected.values()]), strict=True))
         self.answer_B = totals(student, self.answer)
-        self.other_B = totals(student, self.other)
-        self.rejected_B = totals(student, self.rejected)
+        self.other_B = self._spread(student, self.other)
+        self.rejected_B = self._spread(student, self.rejected)
         fair_B = torch.tensor(fair_weights(votes, most_share))
         self.weight_B = fair_B * torch.tensor([abs(v.reward) for v in votes])
         self.liked_B = torch.tensor([v.reward > 0 for v in votes])
+
+    def _spread(self, student: ImageTokenReasoningLLM, seen: dict[int, SeenLesson]) -> Tensor:
+        """Log-probabilities at the numbers of their votes, 0 elsewhere. (B)"""
+        spread_B = torch.zeros(len(self.votes))
+        spread_B[list(seen)] = totals(student, [*seen.values()])
+        return spread_B
 
     def of_kind(self, numbers: Sequence[int], *kinds: str) -> list[int]:
         """Those of the votes that are of one of the kinds."""
