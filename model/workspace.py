@@ -101,7 +101,7 @@ class Workspace(GraphWorkspace):
             self._pictures,
             self._students,
             self._ensure_examples,
-            self._feedback.recorded,
+            self._feedback,
         )
         self._twins = PictureTwins(self._store, self._students, self._asking.known_pictures)
         self._exports = Exporting(

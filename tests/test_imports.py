@@ -38,6 +38,7 @@ TORCH_FREE = (
     "model/serving/feedback.py",
     "model/serving/given_answers.py",
     "model/serving/judging.py",
+    "model/serving/settings_chooser.py",
     "model/bundles/bundle.py",
     "model/serving/students.py",
     "model/learning/budget.py",

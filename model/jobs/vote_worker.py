@@ -37,6 +37,7 @@ from model.learning.vote_lessons import (
 )
 from model.model import ImageTokenReasoningLLM
 from model.paths import SHIPPED_BUNDLE, adapters, database, pictures, students
+from model.serving.settings_chooser import learn_settings
 from model.serving.students import SHIPPED_SETTING, student_folder
 from model.teachers.builtin import BuiltinTeacher
 
@@ -177,6 +178,7 @@ def work(workspace: Path, update: Update, store: Store) -> None:
     )
     log.info("%s %s", "kept." if learned.kept else "refused.", learned.reason)
     figures = figures_of(learned, len(canary))
+    learn_settings(store, update.base)
     if learned.kept:
         learner.keep(learned, figures, votes)
         return

@@ -147,6 +147,17 @@ def learned(db: sqlite3.Connection, base: str, most: int) -> tuple[Vote, ...]:
     return tuple(_vote(row) for row in rows)
 
 
+def choices(db: sqlite3.Connection, base: str, most: int) -> tuple[tuple[Vote, GivenAnswer], ...]:
+    """The newest votes on answers whose settings were chosen, oldest first."""
+    rows = db.execute(
+        f"""SELECT votes.* FROM votes JOIN answers ON answers.id = votes.answer
+            WHERE {LEARNABLE} AND chosen <> '{{}}' ORDER BY votes.id DESC LIMIT ?""",
+        (base, most),
+    ).fetchall()
+    votes = [_vote(row) for row in reversed(rows)]
+    return tuple((vote, answer(db, vote.answer)) for vote in votes)
+
+
 def of_update(db: sqlite3.Connection, update: UpdateId) -> tuple[Vote, ...]:
     """The votes that an update looks at, oldest first."""
     rows = db.execute(

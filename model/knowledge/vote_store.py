@@ -58,6 +58,11 @@ class VoteStore(GraphStore):
         with self._database.read() as db:
             return vote_rows.learned(db, base, most)
 
+    def voted_choices(self, base: str, most: int) -> tuple[tuple[Vote, GivenAnswer], ...]:
+        """The newest votes on answers whose settings were chosen, oldest first."""
+        with self._database.read() as db:
+            return vote_rows.choices(db, base, most)
+
     def votes_of(self, update: UpdateId) -> tuple[Vote, ...]:
         """The votes that an update looks at, oldest first."""
         with self._database.read() as db:

@@ -70,7 +70,7 @@ def _voted(
         kind=vote.kind,
         logprobs=() if typed else given.logprobs,
         rejected_ids=rejected,
-        settings=given.chosen,
+        settings=given.chosen.get("settings", {}),
         propensity=given.propensity,
         weights_hash=given.weights,
     )

@@ -11,9 +11,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from model.config import FeedbackConfig
+from model.config import FeedbackConfig, SampleConfig
 from model.errors import BundleError, InputError
 from model.feedback_records import (
     AnswerId,
@@ -30,8 +30,12 @@ from model.knowledge.store import Store
 from model.records import Answer, StudentId, Turn
 from model.serving.given_answers import Origin, RecordedAnswer
 from model.serving.judging import judge
+from model.serving.settings_chooser import Chosen, SettingsChooser
 from model.serving.students import Students, Taught
 from model.teachers.base import Teacher
+
+if TYPE_CHECKING:
+    from model.serving.engine import EngineAnswer
 
 log = logging.getLogger(__name__)
 
@@ -61,12 +65,23 @@ class Feedback:
         """``teacher`` makes one from its kind, its model and the address that was wished for."""
         self._store, self._pictures, self._students = store, pictures, students
         self._jobs, self._teacher = jobs, teacher
+        self._chooser = SettingsChooser(store)
 
-    def recorded(self, answer: Any, question: Turn, **chosen: Any) -> Answer:
+    def choose(self, question: Turn, settings: SampleConfig) -> Chosen:
+        """Settings for a question, as votes on earlier answers suggest them."""
+        base = self._students.info(self._students.current).weights_hash
+        return self._chooser.choose(question, base, settings)
+
+    def recorded(
+        self, answer: EngineAnswer, question: Turn, chosen: Chosen | None = None
+    ) -> Answer:
         """An answer of the current student that is kept once it is complete."""
         student = self._students.current
         base = self._students.info(student).weights_hash
-        return RecordedAnswer(answer, Origin(question, student, base, **chosen), self._store)
+        origin = Origin(question, student, base)
+        if chosen is not None:
+            origin = Origin(question, student, base, chosen.choice, chosen.propensity, chosen.why)
+        return RecordedAnswer(answer, origin, self._store)
 
     # ── votes ───────────────────────────────────────────────────────────────────────────────────
 

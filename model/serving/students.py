@@ -191,10 +191,14 @@ class Students:
         fault = future.exception()
         return StudentStatus("failed", info, str(fault)) if fault else StudentStatus("ready", info)
 
-    def engine(self, student: StudentId | None = None) -> Engine:
-        """The engine of a student, waiting until it is loaded. Raises: BundleError, EngineBusy."""
+    def engine(self, student: StudentId | None = None, *, taught: bool = True) -> Engine:
+        """The engine of a student, waiting until it is loaded; not ``taught``: without its votes.
+
+        Raises: BundleError, EngineBusy.
+        """
         info = self.info(student or self.current)
-        future = self._engine(info)
+        plain = self._pool.engine
+        future = self._engine(info) if taught else plain(self.path(info.id), info.weights_hash)
         try:
             return future.result(timeout=LOAD_LIMIT_S)
         except FutureTimeout as error:

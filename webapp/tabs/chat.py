@@ -34,7 +34,7 @@ from webapp.vote_events import VoteLinks, another_draw, draw_better, wire_votes
 from webapp.vote_panel import VotePanel, draw_news, draw_votes
 from webapp.widgets import QUIET, bind, served
 
-KNOBS = ("temperature", "max_tokens", "seed", "use_graph", "think")
+KNOBS = ("temperature", "max_tokens", "seed", "use_graph", "think", "choose")
 MORE_KNOBS = ("top_k", "top_p", "min_p", "repetition_penalty")
 
 
