@@ -68,10 +68,10 @@ def test_liked_choices_come_more_often_and_learning_anew_gives_the_same(store: S
     rng = random.Random(0)
     chooser = SettingsChooser(store, lambda: rng)
     before = share_without_graph(chooser)
-    for number in range(96):
+    for number in range(48):
         chosen = chooser.choose(QUESTION, "b0", SampleConfig())
         keep(store, number, chosen, -1.0 if chosen.settings.use_graph else 1.0)
-    assert learn_settings(store, "b0") == 96
+    assert learn_settings(store, "b0") == 48
     first = store.policy("settings")
     assert share_without_graph(chooser) > before + 0.1
     learn_settings(store, "b0")

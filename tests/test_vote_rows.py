@@ -100,7 +100,9 @@ def test_a_vote_taken_back_is_gone_and_a_learned_one_is_withdrawn(store: Store) 
     update = store.queue_update(SHIPPED, "b0", 1)
     assert update is not None
     assert update.votes == 1
+    assert not store.marks([AnswerId("corn")])[AnswerId("corn")].learned, "only looked at"
     store.change_update(update.id, state="kept", adapter="1.safetensors")
+    assert store.marks([AnswerId("corn")])[AnswerId("corn")].learned
     assert store.withdraw_votes(AnswerId("corn")) == 1
     assert store.learned_votes("b0", 10) == ()
     assert store.marks([AnswerId("corn")])[AnswerId("corn")].reward == 0.0

@@ -186,8 +186,9 @@ def marks(db: sqlite3.Connection, wanted: Sequence[AnswerId]) -> dict[AnswerId, 
     ids = json.dumps(list(wanted))
     rows = db.execute(
         """SELECT answers.id, json_extract(said, '$.text') AS text, reward, words, judge, kind,
-               seen_by
+               updates.state AS state
            FROM answers LEFT JOIN votes ON votes.answer = answers.id AND withdrawn = 0
+           LEFT JOIN updates ON updates.id = votes.seen_by
            WHERE answers.id IN (SELECT value FROM json_each(?)) ORDER BY votes.id""",
         (ids,),
     )
@@ -197,7 +198,7 @@ def marks(db: sqlite3.Connection, wanted: Sequence[AnswerId]) -> dict[AnswerId, 
             reward=0.0 if row["reward"] is None or row["kind"] == "typed" else row["reward"],
             better=row["words"] or "",
             judge=row["judge"] or "",
-            learned=row["seen_by"] is not None,
+            learned=row["state"] == "kept",
         )
         for row in rows
     }
