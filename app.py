@@ -7,6 +7,7 @@ variables: ``--port`` is ``ITR_PORT`` and so on; the command line wins.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import logging
 import os
 import socket
@@ -112,6 +113,27 @@ def make_door(visitors: Visitors) -> Any:
     return door
 
 
+def mark_for_gpu() -> bool:
+    """On ZeroGPU hardware, mark a function for the GPU; says whether that was done.
+
+    Such a Space does not start without one. Answers do not need it: the student is so small that
+    lending a GPU takes longer than answering on the CPU.
+    """
+    if importlib.util.find_spec("spaces") is None:
+        return False
+    import spaces  # type: ignore[import-not-found]
+
+    spaces.GPU(duration=10)(torch_device)
+    return True
+
+
+def torch_device() -> str:
+    """The name of the device that PyTorch would use."""
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the app until it is stopped."""
     options = parse_options(arguments)
@@ -129,12 +151,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
             visitors.workspace()
     except (ReasonerError, OSError) as error:
         raise SystemExit(f"The workspace {options.workspace} cannot be opened: {error}") from error
-    page = build_app(make_door(visitors), multi_user=options.multi_user)
+    space = os.environ.get("SPACE_ID", "")
+    mark_for_gpu()
+    page = build_app(make_door(visitors), multi_user=options.multi_user, space=space)
     page.queue(max_size=64, default_concurrency_limit=16)
     port = free_port(options.host, options.port)
     user, _, password = options.auth.partition(":")
-    on_space = bool(os.environ.get("SPACE_ID"))
-    cookie = [Middleware(VisitorCookie, framed=on_space)] if options.multi_user else []
+    cookie = [Middleware(VisitorCookie, framed=bool(space))] if options.multi_user else []
     page.launch(
         server_name=options.host,
         server_port=port,

@@ -167,6 +167,28 @@ class ImageTokenReasoningLLM(nn.Module):
             graph=facts,
         )
 
+    def distill_from_ollama(
+        self,
+        prompts: Sequence[str] | str,
+        teacher_model: str,
+        *,
+        address: str = "",
+        workspace: Path | str | None = None,
+        **settings: Any,
+    ) -> ImageTokenReasoningLLM:
+        """Teach a copy of this student what a model on an Ollama server answers.
+
+        ``prompts`` are a list, or a topic as one text. ``workspace`` is a folder that keeps every
+        answer, so that the same call after a crash goes on; without one nothing is kept. Further
+        keywords are the fields of ``DistillConfig`` (steps, batch_size, learn_from, …).
+        Raises: ConfigError, InputError, RunError, TeacherError.
+        """
+        from model.jobs.distilling import distil_from_ollama  # a run needs what is built on this
+
+        return distil_from_ollama(
+            self, prompts, teacher_model, address=address, workspace=workspace, **settings
+        )
+
     @property
     def parameter_count(self) -> int:
         """Number of weights, tied ones counted once."""

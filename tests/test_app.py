@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import socket
+import sys
 import time
 from contextlib import suppress
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ import app
 from model.model import ImageTokenReasoningLLM
 from model.records import TripletDraft
 from model.visitors import LIFETIME_S, Visitors
+from webapp.space_hint import space_hint_html
 from webapp.visitor_cookie import COOKIE, VisitorCookie
 
 
@@ -136,3 +140,22 @@ def test_a_workspace_unused_for_a_lifetime_is_forgotten(
     new = visitors.workspace("ben").folder
     assert new.is_dir()
     assert not old.exists()
+
+
+def test_on_a_space_the_page_says_how_to_get_one_of_ones_own() -> None:
+    html = space_hint_html("someone/a-space")
+    assert "https://huggingface.co/spaces/someone/a-space?duplicate=true" in html
+    assert space_hint_html("") == ""
+    assert space_hint_html("<script>/x") == "", "the name is not trusted"
+
+
+def test_a_function_is_marked_where_a_gpu_is_lent(monkeypatch: pytest.MonkeyPatch) -> None:
+    marked: list[Any] = []
+    spaces = ModuleType("spaces")
+    spaces.__spec__ = ModuleSpec("spaces", None)
+    spaces.GPU = lambda duration: marked.append  # type: ignore[attr-defined]
+    assert app.mark_for_gpu() is False
+    monkeypatch.setitem(sys.modules, "spaces", spaces)
+    assert app.mark_for_gpu() is True
+    assert marked == [app.torch_device]
+    assert app.torch_device()
