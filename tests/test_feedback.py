@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ import torch
 
 from model.bundles.adapter_file import apply_adapter, read_tensors, stacked, write_tensors
 from model.bundles.bundle import read_bundle
-from model.config import SampleConfig
+from model.config import FeedbackConfig, SampleConfig
 from model.errors import BundleIncompatible, InputError
 from model.feedback_records import AnswerId, UpdateId
+from model.jobs import vote_worker
 from model.jobs.vote_jobs import Learners, VoteJobs
 from model.jobs.vote_worker import run_in_this_process
 from model.knowledge.store import Store
@@ -37,6 +39,7 @@ def workspace(
 ) -> Iterator[Workspace]:
     monkeypatch.setattr(vote_lessons, "CANARY_QUESTIONS", 3)
     monkeypatch.setattr(vote_lessons, "REPLAYED_QUESTIONS", 3)
+    monkeypatch.setattr(vote_worker, "FeedbackConfig", partial(FeedbackConfig, steps=8))
     tiny_student.save(tmp_path / "student")
     pool = EnginePool()
     opened = Workspace(
