@@ -125,6 +125,9 @@ def test_one_of_two_answers_stays_in_the_conversation(
     assert first.turns[1].stats is not None
     turn = replace(second.turns[1], earlier=first.turns[1].stats.answer)
     chat = Chat(second.id, (second.turns[0], turn))
+    waiting = Chat(chat.id, (*chat.turns, Turn("user", "And this?")))
+    with pytest.raises(InputError, match="under way"):
+        on_keep(backend, event(index=1, which=which), waiting)
     log, chat, *_ = on_keep(backend, event(index=1, which=which), chat)
     assert chat.turns[1].text == text
     assert "itr-rival" not in markup(log)

@@ -132,6 +132,8 @@ def on_keep(backend: Backend, click: gr.EventData, chat: Chat | None) -> tuple[A
     chat, turn = _answer(backend, chat, number)
     if not turn.earlier:
         raise InputError("One of the two answers was kept already.")
+    if chat.turns[-1].role == "user":  # its answer would be stored over the choice
+        raise InputError("An answer is still under way. Wait for it, then choose.")
     here, earlier = _id(turn), AnswerId(turn.earlier)
     if picked(click, "which") == "earlier":
         kept = backend.feedback().prefer(earlier, here)
