@@ -20,7 +20,7 @@ from model.feedback_records import (
 )
 from model.knowledge import vote_rows
 from model.knowledge.store import Store
-from model.records import AnswerStats, StudentId, Turn
+from model.records import AnswerStats, PictureId, StudentId, Turn
 
 SHIPPED = StudentId("shipped")
 
@@ -131,6 +131,11 @@ def test_the_same_words_ten_times_count_once(store: Store) -> None:
         store.save_vote(thumb(f"egg {number}", 1.0))
     assert store.count_new_votes("b0") == 1
     assert store.queue_update(SHIPPED, "b0", 2) is None
+    seen = given("egg of a picture")
+    asked = dataclasses.replace(seen.question, pictures=(PictureId("p1"),))
+    store.save_answer(dataclasses.replace(seen, question=asked))
+    store.save_vote(thumb("egg of a picture", 1.0))
+    assert store.count_new_votes("b0") == 2, "about a picture it is another answer"
 
 
 def test_one_update_at_a_time_takes_all_new_votes(store: Store) -> None:

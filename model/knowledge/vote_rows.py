@@ -126,9 +126,13 @@ def fresh(db: sqlite3.Connection, base: str) -> tuple[Vote, ...]:
 
 
 def count_fresh(db: sqlite3.Connection, base: str) -> int:
-    """How many different answers have new votes: the same words ten times teach as much as once."""
+    """How many different answers have new votes: the same words ten times teach as much as once.
+
+    The same words about another picture are another answer.
+    """
     row = db.execute(
-        f"""SELECT COUNT(DISTINCT prompt || tokens || kind) AS many
+        f"""SELECT COUNT(DISTINCT prompt || tokens || kind
+               || json_extract(question, '$.pictures')) AS many
             FROM votes JOIN answers ON answers.id = votes.answer
             WHERE {LEARNABLE} AND seen_by IS NULL""",
         (base,),
