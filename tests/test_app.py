@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import socket
 import sys
 import time
@@ -10,10 +11,12 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 
 import app
 from model.model import ImageTokenReasoningLLM
 from model.records import TripletDraft
+from model.serving.ollama_door import OllamaDoor
 from model.visitors import LIFETIME_S, Visitors
 from webapp.space_hint import space_hint_html
 from webapp.visitor_cookie import COOKIE, VisitorCookie
@@ -24,7 +27,16 @@ def test_every_option_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
         app.parse_options(["--help"])
     assert ended.value.code == 0
     text = capsys.readouterr().out
-    for option in ("host", "port", "workspace", "student", "auth", "multi-user", "no-browser"):
+    for option in (
+        "host",
+        "port",
+        "workspace",
+        "student",
+        "auth",
+        "multi-user",
+        "no-browser",
+        "ollama-api",
+    ):
         assert f"--{option}" in text
 
 
@@ -55,6 +67,34 @@ def test_a_space_is_for_many_users_and_opens_no_browser(monkeypatch: pytest.Monk
     assert options.multi_user
     assert options.host == "0.0.0.0"
     assert not options.browser
+
+
+def test_ollamas_api_is_off_among_many_visitors_unless_the_operator_wants_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert app.parse_options([]).ollama_api is True
+    assert app.parse_options(["--no-ollama-api"]).ollama_api is False
+    assert app.parse_options(["--multi-user"]).ollama_api is False
+    assert app.parse_options(["--multi-user", "--ollama-api"]).ollama_api is True
+    monkeypatch.setenv("ITR_OLLAMA_API", "yes")
+    assert app.parse_options(["--multi-user"]).ollama_api is True
+    monkeypatch.setenv("ITR_OLLAMA_API", "0")
+    assert app.parse_options([]).ollama_api is False
+    assert app.parse_options(["--ollama-api"]).ollama_api is True
+
+
+def test_the_api_lies_before_the_page_and_gives_visitors_students_to_nobody(
+    shipped: Path, tmp_path: Path
+) -> None:
+    visitors = Visitors(tmp_path / "all", multi_user=True, shipped=shipped)
+    shutil.copytree(shipped, visitors.workspace("ann").folder / "students" / "anns-own")
+    layers = app.layers(app.parse_options(["--multi-user", "--ollama-api"]), visitors)
+    assert [layer.cls for layer in layers] == [OllamaDoor, VisitorCookie]
+    client = TestClient(layers[0].kwargs["api"], base_url="http://127.0.0.1:7860")
+    names = [model["name"] for model in client.get("/api/tags").json()["models"]]
+    assert names == ["shipped:latest"]
+    assert app.layers(app.parse_options(["--no-ollama-api"]), visitors) == []
+    visitors.close()
 
 
 def test_a_password_without_a_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -29,6 +30,14 @@ def _decoder() -> Decoder:
         if parameter.ndim == 1:
             torch.nn.init.uniform_(parameter, 0.5, 1.5)
     return decoder
+
+
+def test_a_head_of_its_own_scores_the_tokens() -> None:
+    torch.manual_seed(3)
+    decoder = Decoder(replace(CONFIG, tie_word_embeddings=False)).eval()
+    plain, fast = _caches(1)
+    fused = FusedStep(decoder, fast)
+    assert torch.allclose(fused([7], [0]), plain_step(decoder, [7], [0], plain), atol=1e-5)
 
 
 def _caches(rows: int) -> tuple[KVCache, KVCache]:
@@ -101,6 +110,8 @@ def test_a_decoder_with_other_parts_keeps_to_plain_steps() -> None:
 
     decoder = _decoder()
     assert fused_refusal(decoder) == ""
+    assert "qwen3" in fused_refusal(Decoder(replace(CONFIG, family="qwen3")))
+    assert "97" in fused_refusal(Decoder(replace(CONFIG, vocab_size=97)))
     decoder.layers[1].mlp.up_proj = Wrapped(32, 64, bias=False)  # type: ignore[union-attr]
     assert "mlp.up_proj" in fused_refusal(decoder)
     assert "bfloat16" in fused_refusal(_decoder().to(torch.bfloat16))

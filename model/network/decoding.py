@@ -25,6 +25,10 @@ def fused_refusal(decoder: Decoder) -> str:
     """Why this decoder can not take compiled steps; empty if it can."""
     if importlib.util.find_spec("numba") is None:
         return "Numba is not installed"
+    if decoder.config.family != "llama":
+        return f"its family is {decoder.config.family}"
+    if decoder.config.vocab_size % 2:
+        return f"its vocabulary of {decoder.config.vocab_size} is odd"
     weight = decoder.embed_tokens.weight
     if weight.device.type != "cpu" or weight.dtype != torch.float32:
         return f"its weights are {weight.dtype} on {weight.device.type}"
@@ -80,7 +84,8 @@ def plain_step(
     decoder: Decoder, ids: Sequence[int], positions: Sequence[int], cache: KVCache
 ) -> Tensor:
     """The reference: one token for each of the first rows of the cache. Returns scores (B, V)."""
-    embedded_BSD = decoder.embed_tokens(torch.tensor(ids)[:, None])
-    position_ids_BS = torch.tensor(positions)[:, None]
+    device = decoder.embed_tokens.weight.device
+    embedded_BSD = decoder.embed_tokens(torch.tensor(ids, device=device)[:, None])
+    position_ids_BS = torch.tensor(positions, device=device)[:, None]
     hidden_BSD = decoder(embedded_BSD, position_ids_BS, cache, range(len(ids)))
     return decoder.logits(hidden_BSD[:, 0])

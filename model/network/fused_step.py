@@ -212,7 +212,7 @@ def _pack(decoder: Decoder, int8: bool) -> _Packed:
         stacked("self_attn.o_proj"),
         stacked("mlp.gate_proj", "mlp.up_proj"),
         stacked("mlp.down_proj"),
-        decoder.embed_tokens.weight.detach().float().contiguous().numpy(),
+        (decoder.lm_head or decoder.embed_tokens).weight.detach().float().contiguous().numpy(),
     ]
     pairs = [quantised(kind) if int8 else (kind, np.ones(kind.shape[:-1], "f")) for kind in kinds]
     norms = (

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -38,12 +38,25 @@ PIECE = 128
 StoppedBy = Literal["end", "length", "stop", "cancelled"]
 
 
+class Constraint(Protocol):
+    """A form that an answer must have; its thought is free. Belongs to one answer."""
+
+    def allowed(self) -> torch.Tensor:
+        """Which tokens may come next. Returns (V), boolean."""
+        ...
+
+    def took(self, index: int) -> bool:
+        """Go on by the token that was drawn; True if nothing more can follow."""
+        ...
+
+
 @dataclass(eq=False)
 class EngineAnswer:
     """One answer under way; fulfils ``records.Answer``.
 
     ``ids`` are the tokens drawn so far, the one that ended the answer included, and ``logprobs``
-    what the student itself gave each of them, in nats, before temperature and the like.
+    what the student itself gave each of them, in nats, before temperature and the like. ``tops``
+    holds the same for the ``top_logprobs`` likeliest tokens of every step, as (token, logprob).
     """
 
     prompt: Prompt
@@ -52,6 +65,9 @@ class EngineAnswer:
     asked_at: float = field(default_factory=time.monotonic)
     ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
+    top_logprobs: int = 0
+    tops: list[tuple[tuple[int, float], ...]] = field(default_factory=list)
+    constraint: Constraint | None = None
     _events: queue.SimpleQueue[Event] = field(default_factory=queue.SimpleQueue)
     _cancelled: threading.Event = field(default_factory=threading.Event)
 
@@ -95,9 +111,9 @@ class _Row:
 
     def take(self, scores_V: torch.Tensor) -> None:
         """Draw the next token from its scores and pass its text on."""
-        self.token = self.sampler.next(scores_V)
-        self.answer.ids.append(self.token)
-        self.answer.logprobs.append(float(scores_V.float().log_softmax(-1)[self.token]))
+        constraint = None if self.text.thinking else self.answer.constraint
+        self.token = self.sampler.next(scores_V, constraint.allowed() if constraint else None)
+        self._note(scores_V)
         if self.token in self.student.end_ids:
             self.stopped_by = "end"
             return
@@ -110,8 +126,19 @@ class _Row:
         self._say(self.text.push(self.token), thinking)
         if self.text.stopped:
             self.stopped_by = "stop"
+        elif constraint is not None and constraint.took(self.token):
+            self.stopped_by = "end"
         elif self.tokens >= self.answer.sampling.max_tokens:
             self.stopped_by = "length"
+
+    def _note(self, scores_V: torch.Tensor) -> None:
+        """Keep the token and what the student gave it, and the likeliest ones if asked for."""
+        logprobs_V, answer = scores_V.float().log_softmax(-1), self.answer
+        if answer.top_logprobs:
+            values_K, tokens_K = logprobs_V.topk(min(answer.top_logprobs, len(logprobs_V)))
+            answer.tops.append(tuple(zip(tokens_K.tolist(), values_K.tolist(), strict=True)))
+        answer.logprobs.append(float(logprobs_V[self.token]))
+        answer.ids.append(self.token)
 
     def close(self, student: str, weights_hash: str) -> None:
         """Pass on what is left, the figures, and the end."""
@@ -166,13 +193,21 @@ class Engine:
         self._thread: threading.Thread | None = None
 
     def ask(
-        self, prompt: Prompt, sampling: SampleConfig, facts: tuple[Fact, ...] = ()
+        self,
+        prompt: Prompt,
+        sampling: SampleConfig,
+        facts: tuple[Fact, ...] = (),
+        *,
+        top_logprobs: int = 0,
+        constraint: Constraint | None = None,
     ) -> EngineAnswer:
         """Queue a question; the facts are announced as ``source`` events before the answer.
 
         Raises: EngineBusy if too many answers are waiting already.
         """
-        answer = EngineAnswer(prompt, sampling, facts)
+        answer = EngineAnswer(
+            prompt, sampling, facts, top_logprobs=top_logprobs, constraint=constraint
+        )
         with self._wake:
             if len(self._waiting) >= self._max_waiting:
                 raise EngineBusy(
@@ -192,6 +227,13 @@ class Engine:
             self._ensure_thread()
             self._wake.notify()
         return future
+
+    def idle(self) -> bool:
+        """Whether nobody is being answered, once the step under way is done.
+
+        Raises: EngineBusy if the engine is closed.
+        """
+        return self.run(lambda student: not (self._busy or self._waiting)).result()
 
     def close(self) -> None:
         """Cancel what is open and end the thread."""

@@ -69,6 +69,24 @@ class EnginePool:
             self._unload_oldest()
         return future
 
+    def is_loaded(self, path: Path, weights_hash: str) -> bool:
+        """Whether a bundle's engine is in memory; unlike ``engine`` this loads nothing."""
+        with self._lock:
+            future = self._engines.get(f"{path}@{weights_hash}")
+        return future is not None and future.done() and future.exception() is None
+
+    def unload(self, path: Path, weights_hash: str) -> None:
+        """Let go of a bundle's engine, if it is loaded and nobody is being answered."""
+        key = f"{path}@{weights_hash}"
+        with self._lock:
+            future = self._engines.get(key)
+        loaded = future is not None and future.done() and future.exception() is None
+        if future is None or not loaded or not future.result().idle():
+            return
+        with self._lock:
+            self._engines.pop(key, None)
+        future.add_done_callback(_close)
+
     def _load(
         self, path: Path, weights_hash: str, adapter: Path | None, future: Future[Engine]
     ) -> None:
@@ -237,6 +255,17 @@ class Students:
 
         engine.run(write).result()
         return kept
+
+    def is_loaded(self, student: StudentId) -> bool:
+        """Whether a student is in memory. Raises: BundleError."""
+        info = self.answering(self.info(student))
+        return self._pool.is_loaded(self.path(student), info.weights_hash)
+
+    def unload(self, student: StudentId) -> None:
+        """Free the memory of a student, unless the page answers with it. Raises: BundleError."""
+        if student != self.current:
+            info = self.answering(self.info(student))
+            self._pool.unload(self.path(student), info.weights_hash)
 
     def delete(self, student: StudentId) -> None:
         """Remove a student from disk. Raises: BundleError for the shipped or the current one."""
