@@ -52,6 +52,17 @@ def test_the_last_word_on_an_answer_counts() -> None:
     assert latest([up, other, down]) == [other, down]
 
 
+def test_the_same_words_about_another_picture_are_another_answer() -> None:
+    votes = [
+        VotedAnswer(Prompt((1, 2), torch.full((1, 3, 8, 8), shade)), (7,), 1.0)
+        for shade in (0.0, 0.5, 0.0)
+    ]
+    assert [vote is votes[number] for vote, number in zip(latest(votes), (1, 2), strict=True)] == [
+        True,
+        True,
+    ]
+
+
 def test_votes_that_cannot_be_learned_from_are_refused() -> None:
     with pytest.raises(ValueError, match="between -1 and 1"):
         VotedAnswer(PROMPT, (7,), 1.5)

@@ -49,6 +49,14 @@ def adapter_of(student: ImageTokenReasoningLLM) -> Adapter:
     return found
 
 
+def weakened(adapter: Mapping[str, Tensor], strength: float) -> Adapter:
+    """The adapter that changes every weight by ``strength`` times as much."""
+    return {
+        key: tensor * strength if key.endswith(".lora_b") else tensor
+        for key, tensor in adapter.items()
+    }
+
+
 def with_adapter(
     student: ImageTokenReasoningLLM, adapter: Mapping[str, Tensor]
 ) -> ImageTokenReasoningLLM:
