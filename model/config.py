@@ -68,6 +68,12 @@ class SampleConfig:
         "relations: follow the steps that the question names; pagerank: whatever lies near",
         choices=RETRIEVALS,
     )
+    hops: int = knob(RetrievalConfig.hops, "longest way to a fact", min=1, max=8, unit="hops")
+    facts: int = knob(RetrievalConfig.facts, "most facts that are given", min=1, max=200)
+    choose: bool = knob(
+        False,
+        "let votes choose graph, hops, facts and temperature; it tries things out, and says which",
+    )
     think: bool = knob(True, "think in short steps before the answer; slower, more often right")
     stop: tuple[str, ...] = ()
 

@@ -22,14 +22,17 @@ from model.comparing.comparing import Comparing
 from model.comparing.sides import Sides
 from model.config import (
     DistillConfig,
+    FeedbackConfig,
     ReadingConfig,
     SampleConfig,
     StudentConfig,
     options_of,
 )
+from model.errors import ConfigError
 from model.graph_records import ReadingJob, ReadingMatter
 from model.graph_workspace import GraphWorkspace
 from model.jobs.jobs import Jobs
+from model.jobs.vote_jobs import Learners, VoteJobs
 from model.knowledge.pictures import Pictures
 from model.knowledge.store import Store
 from model.learning import budget as budgets
@@ -53,9 +56,11 @@ from model.records import (
     Turn,
 )
 from model.serving.asking import Asking
+from model.serving.feedback import Feedback, taught_by
 from model.serving.picture_twins import PictureTwins
 from model.serving.proposing import Proposing
 from model.serving.students import SHIPPED, SHIPPED_SETTING, EnginePool, Students
+from model.teachers.base import Teacher
 from model.teachers.builtin import BuiltinTeacher
 from model.teachers.ollama import OllamaTeacher
 
@@ -71,6 +76,7 @@ class Workspace(GraphWorkspace):
         *,
         shipped: Path = paths.SHIPPED_BUNDLE,
         pool: EnginePool | None = None,
+        learners: Learners | None = None,
         teacher_address: str | None = None,
     ) -> None:
         """``teacher_address`` fixes the Ollama server, whatever a visitor asks for."""
@@ -88,8 +94,21 @@ class Workspace(GraphWorkspace):
             pool or EnginePool(),
             StudentId(self._store.setting("student") or SHIPPED),
             lambda student: self._store.set_setting("student", student),
+            lambda base: taught_by(self._store, paths.adapters(folder), base),
         )
-        self._asking = Asking(self._store, self._pictures, self._students, self._ensure_examples)
+        vote_jobs = VoteJobs(
+            self._store, folder, learners or Learners(), FeedbackConfig.least_votes
+        )
+        self._feedback = Feedback(
+            self._store, self._pictures, self._students, vote_jobs, self._teacher
+        )
+        self._asking = Asking(
+            self._store,
+            self._pictures,
+            self._students,
+            self._ensure_examples,
+            self._feedback,
+        )
         self._twins = PictureTwins(self._store, self._students, self._asking.known_pictures)
         self._exports = Exporting(
             paths.exports(folder),
@@ -165,6 +184,10 @@ class Workspace(GraphWorkspace):
         """Whoever lets students and teachers answer side by side."""
         return self._comparing
 
+    def feedback(self) -> Feedback:
+        """Whoever keeps votes on answers, and lets the student learn from them."""
+        return self._feedback
+
     def describe(self, picture: PictureId) -> Description:
         """What the student sees in a picture, and how sure it is."""
         return self._asking.describe(picture)
@@ -200,6 +223,13 @@ class Workspace(GraphWorkspace):
         if teacher == "builtin":
             return BuiltinTeacher().status()
         return OllamaTeacher(address=self._address(address)).status()
+
+    def _teacher(self, kind: str, model: str, address: str) -> Teacher:
+        if kind == "builtin":
+            return BuiltinTeacher()
+        if not model:
+            raise ConfigError("No teacher model is chosen. Pick one from the list of the server.")
+        return OllamaTeacher(model, self._address(address))
 
     def _address(self, wished: str) -> str:
         if self._teacher_address is not None:

@@ -36,6 +36,7 @@ from model.records import (
 )
 from tests.fake_compare import fake_comparing
 from tests.fake_exports import FakeExports
+from tests.fake_feedback import FakeFeedback
 from tests.fake_graph import FakeGraph
 from tests.fake_proposals import FakeProposals
 from tests.fake_runs import FakeRuns, fake_budget
@@ -87,6 +88,7 @@ class FakeBackend(FakeGraph, FakeProposals):
         self.fakes = FakeRuns(clock, run_s)
         self.leaving = FakeExports(folder)
         self.compared = fake_comparing(self, folder)
+        self.votes = FakeFeedback(clock)
         self.chats: dict[ChatId, tuple[Turn, ...]] = {}
         self.answers: list[FakeAnswer] = []
         self.asked: list[tuple[tuple[Turn, ...], SampleConfig, StudentId | None]] = []
@@ -128,6 +130,9 @@ class FakeBackend(FakeGraph, FakeProposals):
     def comparing(self) -> Comparing:
         return self.compared
 
+    def feedback(self) -> FakeFeedback:
+        return self.votes
+
     def exports(self) -> FakeExports:
         return self.leaving
 
@@ -163,6 +168,9 @@ class FakeBackend(FakeGraph, FakeProposals):
             text = f"It becomes a {facts[0].object}."
         info = self.made[student or self.current]
         stats = AnswerStats(0, 412.0, 0.09, info.weights_hash, info.name)
+        if student is None:
+            given = Turn("assistant", text, facts=tuple(facts), stats=stats)
+            stats = dataclasses.replace(stats, answer=self.votes.keep_answer(given))
         answer = FakeAnswer(text, facts, stats, self.delay_s)
         self.answers.append(answer)
         self.next_text = ""

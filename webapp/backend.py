@@ -35,6 +35,7 @@ from model.records import (
 )
 from webapp.compare_backend import CompareBackend
 from webapp.export_backend import ExportBackend
+from webapp.feedback_backend import FeedbackBackend
 from webapp.graph_backend import GraphBackend
 from webapp.proposal_backend import ProposalBackend
 
@@ -80,6 +81,10 @@ class Backend(GraphBackend, ProposalBackend, Protocol):
 
     def comparing(self) -> CompareBackend:
         """Whoever lets students and teachers answer side by side."""
+        ...
+
+    def feedback(self) -> FeedbackBackend:
+        """Whoever keeps votes on answers, and lets the student learn from them."""
         ...
 
     def exports(self) -> ExportBackend:

@@ -17,6 +17,7 @@ from webapp.open_endpoints import offer_endpoints
 from webapp.space_hint import space_hint_html
 from webapp.tabs import chat, compare, distill, graph, triplets
 from webapp.theme import ASSETS, STYLE, VIS_NETWORK, build_theme
+from webapp.vote_panel import wire_panel
 from webapp.widgets import QUIET, bind, event_number, served
 
 UPLOAD_LIMIT = "500mb"
@@ -62,6 +63,8 @@ def build_app(door: Door, *, multi_user: bool = False, space: str = "") -> Any:
         app.load(
             open_linked, [tabs.compare.reopen.inputs[0]], [tabs.strip], js=compare.LINKED, **QUIET
         )
+        wire_panel(door, tabs.chat.votes, app.load)
+        header.reload.pull(tabs.chat.votes.learned.change)
     return app
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from model.errors import ReasonerError
 from model.knowledge.labels import sense_key
+from model.knowledge.m011_rows import m011_votes
 
 Migration = Callable[[sqlite3.Connection], None]
 
@@ -322,6 +323,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m007_finding,
     m008_trace_details,
     m009_graph_log,
+    m011_votes,
     m012_comparisons,
 )
 

@@ -14,12 +14,12 @@ from typing import Any
 from model.compare_records import ComparisonHead, ComparisonId, Vote
 from model.config import DistillConfig
 from model.knowledge import chat_rows, compare_rows, run_rows
-from model.knowledge.graph_store import GraphStore
+from model.knowledge.vote_store import VoteStore
 from model.records import Chat, ChatId, Metric, RunId, RunInfo, RunSample, Turn
 
 
-class Store(GraphStore):
-    """The memory of one workspace, in one SQLite file: the graph, runs, answers and chats.
+class Store(VoteStore):
+    """The memory of one workspace, in one SQLite file: the graph, votes, runs, answers and chats.
 
     Raises: ReasonerError if the file cannot be opened, is damaged or comes from a newer version.
     """
@@ -149,6 +149,11 @@ class Store(GraphStore):
         """The answers that are there, by key, in the order of ``keys``."""
         with self._database.read() as db:
             return chat_rows.traces(db, keys)
+
+    def trace_texts(self, besides: str, most: int) -> tuple[tuple[str, str], ...]:
+        """The oldest questions with their answers, of all teachers but the one named."""
+        with self._database.read() as db:
+            return chat_rows.texts(db, besides, most)
 
     # ── comparisons ─────────────────────────────────────────────────────────────────────────────
 
