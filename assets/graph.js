@@ -129,8 +129,16 @@ function draw() {
     `Knowledge graph. ${value.words || ""} The table below holds the same triplets.`,
   );
   const scene = `${value.focus}|${value.nodes.length}`;
-  if (scene !== told) fit();
+  if (scene !== told) {
+    fit();
+    hideHint();
+  }
   told = scene;
+}
+
+/* What it told about moved away under the pointer, or is gone. */
+function hideHint() {
+  HOLDER.querySelectorAll(".vis-tooltip").forEach((box) => { box.style.visibility = "hidden"; });
 }
 
 function calm() {
