@@ -33,6 +33,18 @@ const CLICKS = [
   ["#chat-examples [data-example]", "example", (part) => ({ example: Number(part.dataset.example) })],
   ["#chat-log [data-edit]", "edit", (part) => ({ index: Number(part.dataset.edit) })],
   ["#chat-log [data-remember]", "remember", (part) => ({ index: Number(part.dataset.remember) })],
+  [
+    "#chat-log [data-vote]",
+    "vote",
+    (part) => ({ index: Number(part.dataset.vote), way: part.dataset.way }),
+  ],
+  ["#chat-log [data-better]", "better", (part) => ({ index: Number(part.dataset.better) })],
+  ["#chat-log [data-judge]", "judge", (part) => ({ index: Number(part.dataset.judge) })],
+  [
+    "#chat-log [data-keep]",
+    "keep",
+    (part) => ({ index: Number(part.dataset.keep), which: part.dataset.which }),
+  ],
   ["#chat-why [data-ask]", "ask", (part) => ({ label: part.dataset.ask })],
   [
     "#chat-why button[data-triplet], #chat-log .itr-used button[data-triplet]",
@@ -45,6 +57,13 @@ function tell(name, data) {
   if (name === "example") trigger("example", data);
   if (name === "edit") trigger("edit", data);
   if (name === "remember") trigger("remember", data);
+  if (name === "vote") {
+    window.itrVoted = `#chat-log [data-vote="${data.index}"][data-way="${data.way}"]`;
+    trigger("vote", data);
+  }
+  if (name === "better") trigger("better", data);
+  if (name === "judge") trigger("judge", data);
+  if (name === "keep") trigger("keep", data);
   if (name === "ask") trigger("ask", data);
   if (name === "see") trigger("see", data);
 }
@@ -65,8 +84,10 @@ document.addEventListener("keydown", (press) => {
   if (press.key !== "Escape") return;
   const stop = document.querySelector("#chat-input .stop-button");
   if (stop && stop.offsetParent) stop.click();
-  const close = document.querySelector("#remember-cancel");
-  if (close && close.offsetParent) close.click();
+  ["#remember-cancel", "#better-cancel"].forEach((name) => {
+    const close = document.querySelector(name);
+    if (close && close.offsetParent) close.click();
+  });
 });
 
 /* Gradio gives the composer's text box no name. */

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from model.errors import ConfigError
+from model.feedback_config import FeedbackConfig as FeedbackConfig
+from model.feedback_config import SettingsPolicyConfig as SettingsPolicyConfig
 from model.knobs import check_limits, knob
 from model.knobs import from_json as from_json
 from model.knobs import options_of as options_of
@@ -65,6 +67,12 @@ class SampleConfig:
         "relations",
         "relations: follow the steps that the question names; pagerank: whatever lies near",
         choices=RETRIEVALS,
+    )
+    hops: int = knob(RetrievalConfig.hops, "longest way to a fact", min=1, max=8, unit="hops")
+    facts: int = knob(RetrievalConfig.facts, "most facts that are given", min=1, max=200)
+    choose: bool = knob(
+        False,
+        "let votes choose graph, hops, facts and temperature; it tries things out, and says which",
     )
     think: bool = knob(True, "think in short steps before the answer; slower, more often right")
     stop: tuple[str, ...] = ()

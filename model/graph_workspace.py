@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -129,19 +129,31 @@ class GraphWorkspace:
 
     # ── nodes ───────────────────────────────────────────────────────────────────────────────────
 
-    def graph(self, focus: str = "", *, hops: int = 2, limit: int = 300) -> GraphView:
-        """The nodes around a label, at most ``limit``."""
+    def graph(
+        self,
+        focus: str = "",
+        *,
+        hops: int = 2,
+        limit: int = 300,
+        relations: Collection[str] = (),
+    ) -> GraphView:
+        """The nodes around a label, at most ``limit``; with ``relations`` along these only."""
         self._ensure_examples()
-        return self._store.graph(focus, hops=hops, limit=limit)
+        return self._store.graph(focus, hops=hops, limit=limit, relations=relations)
 
     def graph_statistics(self) -> GraphStatistics:
         """How large the graph is, and how many pairs are proposed for merging."""
         self._ensure_examples()
+        self._store.prepare_search()  # whoever looks at the figures is about to search
         return self._store.statistics(duplicates=len(self._store.duplicates(self._twins.found())))
 
     def rename_node(self, node: int, label: str, seen: str) -> str:
         """Give a node another label. Raises: StaleEditError, GraphError, InputError."""
         return self._store.rename_node(node, label, seen)
+
+    def delete_node(self, node: int, seen: str) -> str:
+        """Delete a node with its triplets. Raises: StaleEditError, GraphError."""
+        return self._store.delete_node(node, seen)
 
     def merge_nodes(self, keep: int, others: Sequence[int]) -> str:
         """Let a node take over the triplets of the others. Raises: GraphError."""

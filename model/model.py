@@ -33,6 +33,7 @@ from model.config import (
 )
 from model.errors import InputError
 from model.network.backbones import make_tower
+from model.network.decoding import plain_step
 from model.network.image_tokenizer import Message, layout, splice, to_pixels
 from model.network.picture_heads import PictureHeads
 from model.network.text_generation import Decoder, KVCache, Sampler
@@ -163,6 +164,20 @@ class ImageTokenReasoningLLM(nn.Module):
             graph=facts,
         )
 
+    def distill_from_ollama(
+        self, prompts: Sequence[str] | str, teacher_model: str, **settings: Any
+    ) -> ImageTokenReasoningLLM:
+        """Teach a copy of this student what a model on an Ollama server answers.
+
+        ``prompts`` are a list, or a topic as one text. Among the settings are the server's
+        ``address``, a ``workspace`` folder that keeps every answer, so that the same call after a
+        crash goes on, and the fields of ``DistillConfig``.
+        Raises: ConfigError, InputError, RunError, TeacherError.
+        """
+        from model.jobs.distilling import distil_from_ollama  # a run needs what is built on this
+
+        return distil_from_ollama(self, prompts, teacher_model, **settings)
+
     @property
     def parameter_count(self) -> int:
         """Number of weights, tied ones counted once."""
@@ -215,10 +230,7 @@ class ImageTokenReasoningLLM(nn.Module):
     @torch.inference_mode()
     def step(self, ids: Sequence[int], positions: Sequence[int], cache: KVCache) -> Tensor:
         """Add one token to each of the first rows of the cache. Returns scores (B, V)."""
-        embedded_BSD = self.model.embed_tokens(torch.tensor(ids, device=self.device)[:, None])
-        position_ids_BS = torch.tensor(positions, device=self.device)[:, None]
-        hidden_BSD = self.model(embedded_BSD, position_ids_BS, cache, range(len(ids)))
-        return self.model.logits(hidden_BSD[:, 0])
+        return plain_step(self.model, ids, positions, cache)
 
     @torch.inference_mode()
     def picture_embeddings(self, images: Sequence[Image.Image]) -> Tensor:

@@ -36,6 +36,11 @@ def students(workspace: Path) -> Path:
     return workspace / "students"
 
 
+def adapters(workspace: Path) -> Path:
+    """The folder of what votes taught the students of a workspace."""
+    return workspace / "adapters"
+
+
 def pictures(workspace: Path) -> Path:
     """The folder of a workspace's pictures."""
     return workspace / "pictures"

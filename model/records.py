@@ -192,7 +192,8 @@ class Expectation:
 class Turn:
     """One message of a chat. ``roles`` names the pictures of a triplet, or is empty.
 
-    ``thought`` is what the student wrote before its answer.
+    ``thought`` is what the student wrote before its answer. ``earlier`` is the id of the answer
+    in whose place this one was asked for, until one of them was kept.
     """
 
     role: Literal["user", "assistant"]
@@ -202,11 +203,16 @@ class Turn:
     facts: tuple[Fact, ...] = ()
     stats: AnswerStats | None = None
     thought: str = ""
+    earlier: str = ""
 
 
 @dataclass(frozen=True)
 class AnswerStats:
-    """How an answer came about: speed, and the very weights that gave it."""
+    """How an answer came about: speed, and the very weights that gave it.
+
+    ``answer`` is the id under which its tokens are kept for a vote, if they are. ``chosen`` says
+    in words which settings were chosen for it, and why.
+    """
 
     tokens: int
     tokens_per_s: float
@@ -214,6 +220,8 @@ class AnswerStats:
     weights_hash: str
     student: str
     stopped_by: Literal["end", "length", "stop", "cancelled"] = "end"
+    answer: str = ""
+    chosen: str = ""
 
 
 @dataclass(frozen=True)
@@ -239,18 +247,6 @@ class Answer(Protocol):
     def cancel(self) -> None:
         """Stop the answer within one decoding step."""
         ...
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """A student measured on fresh micro-world questions that no training saw."""
-
-    student: StudentId
-    weights_hash: str
-    questions: int
-    exact: float
-    loss: float
-    tokens_per_s: float
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import threading
 import time
 from pathlib import Path
 
+from model.jobs.vote_jobs import Learners
 from model.paths import SHIPPED_BUNDLE
 from model.serving.students import EnginePool
 from model.workspace import Workspace
@@ -36,6 +37,7 @@ class Visitors:
         self._folder, self._multi_user, self._shipped = folder, multi_user, shipped
         self._teacher_address = teacher_address
         self._pool = EnginePool()
+        self._learners = Learners()
         self._lock = threading.Lock()
         self._workspaces: dict[str, Workspace] = {}
         self._used_at: dict[str, float] = {}
@@ -51,6 +53,7 @@ class Visitors:
                     self._folder / "visitors" / name if name else self._folder,
                     shipped=self._shipped,
                     pool=self._pool,
+                    learners=self._learners,
                     teacher_address=self._teacher_address if self._multi_user else None,
                 )
             return self._workspaces[name]

@@ -11,7 +11,6 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PIL import Image
 
@@ -19,16 +18,21 @@ from model import paths
 from model.bundles.bundle import bundle_info, read_bundle
 from model.bundles.checkpoints import local_shape
 from model.bundles.exporting import Exporting
+from model.comparing.comparing import Comparing
+from model.comparing.sides import Sides
 from model.config import (
     DistillConfig,
+    FeedbackConfig,
     ReadingConfig,
     SampleConfig,
     StudentConfig,
     options_of,
 )
+from model.errors import ConfigError
 from model.graph_records import ReadingJob, ReadingMatter
 from model.graph_workspace import GraphWorkspace
 from model.jobs.jobs import Jobs
+from model.jobs.vote_jobs import Learners, VoteJobs
 from model.knowledge.pictures import Pictures
 from model.knowledge.store import Store
 from model.learning import budget as budgets
@@ -39,7 +43,6 @@ from model.records import (
     Chat,
     ChatId,
     Description,
-    Evaluation,
     Expectation,
     Metric,
     PictureId,
@@ -53,14 +56,13 @@ from model.records import (
     Turn,
 )
 from model.serving.asking import Asking
+from model.serving.feedback import Feedback, taught_by
 from model.serving.picture_twins import PictureTwins
 from model.serving.proposing import Proposing
 from model.serving.students import SHIPPED, SHIPPED_SETTING, EnginePool, Students
+from model.teachers.base import Teacher
 from model.teachers.builtin import BuiltinTeacher
 from model.teachers.ollama import OllamaTeacher
-
-if TYPE_CHECKING:
-    from model.learning.examples import Lesson
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +76,7 @@ class Workspace(GraphWorkspace):
         *,
         shipped: Path = paths.SHIPPED_BUNDLE,
         pool: EnginePool | None = None,
+        learners: Learners | None = None,
         teacher_address: str | None = None,
     ) -> None:
         """``teacher_address`` fixes the Ollama server, whatever a visitor asks for."""
@@ -91,8 +94,21 @@ class Workspace(GraphWorkspace):
             pool or EnginePool(),
             StudentId(self._store.setting("student") or SHIPPED),
             lambda student: self._store.set_setting("student", student),
+            lambda base: taught_by(self._store, paths.adapters(folder), base),
         )
-        self._asking = Asking(self._store, self._pictures, self._students, self._ensure_examples)
+        vote_jobs = VoteJobs(
+            self._store, folder, learners or Learners(), FeedbackConfig.least_votes
+        )
+        self._feedback = Feedback(
+            self._store, self._pictures, self._students, vote_jobs, self._teacher
+        )
+        self._asking = Asking(
+            self._store,
+            self._pictures,
+            self._students,
+            self._ensure_examples,
+            self._feedback,
+        )
         self._twins = PictureTwins(self._store, self._students, self._asking.known_pictures)
         self._exports = Exporting(
             paths.exports(folder),
@@ -102,10 +118,17 @@ class Workspace(GraphWorkspace):
             may_push=teacher_address is None,
         )
         self._proposing = Proposing(self._store, self._pictures, self._address)
+        self._comparing = Comparing(
+            self._store,
+            self._pictures,
+            Sides(self._students, self._asking, self._pictures, self._address),
+            paths.exports(folder),
+        )
         self._jobs.repair()
 
     def close(self) -> None:
         """Let go of the database; runs go on in their own processes."""
+        self._comparing.close()
         self._store.close()
 
     def prepare(self) -> None:
@@ -149,9 +172,21 @@ class Workspace(GraphWorkspace):
         """Remove a student from disk. Raises: BundleError."""
         self._students.delete(student)
 
+    def served(self) -> Students:
+        """The students and their engines, for whoever serves them through another door."""
+        return self._students
+
     def exports(self) -> Exporting:
         """Whoever writes students for Ollama, and puts them there."""
         return self._exports
+
+    def comparing(self) -> Comparing:
+        """Whoever lets students and teachers answer side by side."""
+        return self._comparing
+
+    def feedback(self) -> Feedback:
+        """Whoever keeps votes on answers, and lets the student learn from them."""
+        return self._feedback
 
     def describe(self, picture: PictureId) -> Description:
         """What the student sees in a picture, and how sure it is."""
@@ -166,36 +201,6 @@ class Workspace(GraphWorkspace):
     def expect(self, turn: Turn) -> Expectation | None:
         """The known picture that is nearest to what the student imagines as the outcome."""
         return self._asking.expect(turn)
-
-    def evaluate(self, student: StudentId, questions: int = 50) -> Evaluation:
-        """Measure a student on fresh micro-world questions; the same ones for every student.
-
-        Its answers share the engine's batch with everybody else's.
-        """
-        # torch again: only whoever measures pays for it
-        from model.learning.evaluation import SAMPLING, ask, evaluate, mean_loss
-
-        info, engine = self._students.info(student), self._students.engine(student)
-
-        def answer(lesson: Lesson) -> str:
-            events = engine.ask(ask(engine.student, lesson), SAMPLING).events()
-            return "".join(event.text for event in events if event.kind == "token")
-
-        def loss(lessons: Sequence[Lesson]) -> float:
-            return engine.run(lambda s: mean_loss(s, lessons)).result()
-
-        tokenizer = engine.student.tokenizer
-        measured = evaluate(
-            "validation", questions, answer, loss, lambda text: len(tokenizer.encode(text))
-        )
-        return Evaluation(
-            student,
-            info.weights_hash,
-            questions,
-            measured.exact,
-            measured.loss,
-            measured.tokens_per_s,
-        )
 
     # ── chats ───────────────────────────────────────────────────────────────────────────────────
 
@@ -218,6 +223,13 @@ class Workspace(GraphWorkspace):
         if teacher == "builtin":
             return BuiltinTeacher().status()
         return OllamaTeacher(address=self._address(address)).status()
+
+    def _teacher(self, kind: str, model: str, address: str) -> Teacher:
+        if kind == "builtin":
+            return BuiltinTeacher()
+        if not model:
+            raise ConfigError("No teacher model is chosen. Pick one from the list of the server.")
+        return OllamaTeacher(model, self._address(address))
 
     def _address(self, wished: str) -> str:
         if self._teacher_address is not None:

@@ -7,7 +7,7 @@ import dataclasses
 import html
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from model.errors import GraphError, InputError, StaleEditError
@@ -106,8 +106,16 @@ class FakeGraph(FakePictures):
             found.reverse()
         return TripletPage(tuple(found[offset : offset + limit]), len(found))
 
-    def graph(self, focus: str = "", *, hops: int = 2, limit: int = 300) -> GraphView:
+    def graph(
+        self,
+        focus: str = "",
+        *,
+        hops: int = 2,
+        limit: int = 300,
+        relations: Collection[str] = (),
+    ) -> GraphView:
         rows = list(self.rows.values())
+        along = [row for row in rows if not relations or row.relation in relations]
         faces: dict[str, PictureId | None] = {}
         degrees: dict[str, int] = {}
         for row in rows:
@@ -115,15 +123,15 @@ class FakeGraph(FakePictures):
             faces[row.object] = faces.get(row.object) or row.object_picture
             for label in {row.subject, row.object}:
                 degrees[label] = degrees.get(label, 0) + 1
-        kept = set(faces)
+        kept = {label for row in along for label in (row.subject, row.object)}
         if focus:
             kept = {label for label in faces if label.lower() == focus.lower()}
             for _ in range(hops):
-                near = [r for r in rows if r.subject in kept or r.object in kept]
+                near = [r for r in along if r.subject in kept or r.object in kept]
                 kept |= {r.subject for r in near} | {r.object for r in near}
         shown = [label for label in faces if label in kept][:limit]
         inside = set(shown)
-        edges = [row for row in rows if row.subject in inside and row.object in inside]
+        edges = [row for row in along if row.subject in inside and row.object in inside]
         return GraphView(
             nodes=tuple(
                 Node(self.numbers[label], label, faces[label], degrees[label]) for label in shown
@@ -171,6 +179,16 @@ class FakeGraph(FakePictures):
         self.numbers[label] = self.numbers.pop(now)
         self._rewrite({now: label})
         return f"Renamed “{now}” to “{label}”."
+
+    def delete_node(self, node: int, seen: str) -> str:
+        now = self._label(node)
+        if now != seen:
+            raise StaleEditError(f"“{seen}” is called “{now}” by now.")
+        self._remember()
+        gone = [row.id for row in self.rows.values() if now in (row.subject, row.object)]
+        for triplet in gone:
+            del self.rows[triplet]
+        return f"Deleted “{now}” ({len(gone)} triplets)."
 
     def merge_nodes(self, keep: int, others: Sequence[int]) -> str:
         kept, gone = self._label(keep), [self._label(other) for other in others]

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from model.comparing.comparing import Comparing
 from model.config import SHIPPED_STUDENT, DistillConfig, SampleConfig
 from model.errors import BundleNotFound, InputError
 from model.records import (
@@ -18,7 +19,6 @@ from model.records import (
     Chat,
     ChatId,
     Description,
-    Evaluation,
     Event,
     Expectation,
     Fact,
@@ -34,7 +34,9 @@ from model.records import (
     TeacherStatus,
     Turn,
 )
+from tests.fake_compare import fake_comparing
 from tests.fake_exports import FakeExports
+from tests.fake_feedback import FakeFeedback
 from tests.fake_graph import FakeGraph
 from tests.fake_proposals import FakeProposals
 from tests.fake_runs import FakeRuns, fake_budget
@@ -85,6 +87,8 @@ class FakeBackend(FakeGraph, FakeProposals):
         self.delay_s = delay_s
         self.fakes = FakeRuns(clock, run_s)
         self.leaving = FakeExports(folder)
+        self.compared = fake_comparing(self, folder)
+        self.votes = FakeFeedback(clock)
         self.chats: dict[ChatId, tuple[Turn, ...]] = {}
         self.answers: list[FakeAnswer] = []
         self.asked: list[tuple[tuple[Turn, ...], SampleConfig, StudentId | None]] = []
@@ -123,6 +127,12 @@ class FakeBackend(FakeGraph, FakeProposals):
         if self.current == student:
             self.current = StudentId(SHIPPED_STUDENT)
 
+    def comparing(self) -> Comparing:
+        return self.compared
+
+    def feedback(self) -> FakeFeedback:
+        return self.votes
+
     def exports(self) -> FakeExports:
         return self.leaving
 
@@ -158,14 +168,13 @@ class FakeBackend(FakeGraph, FakeProposals):
             text = f"It becomes a {facts[0].object}."
         info = self.made[student or self.current]
         stats = AnswerStats(0, 412.0, 0.09, info.weights_hash, info.name)
+        if student is None:
+            given = Turn("assistant", text, facts=tuple(facts), stats=stats)
+            stats = dataclasses.replace(stats, answer=self.votes.keep_answer(given))
         answer = FakeAnswer(text, facts, stats, self.delay_s)
         self.answers.append(answer)
         self.next_text = ""
         return answer
-
-    def evaluate(self, student: StudentId, questions: int = 50) -> Evaluation:
-        info = self.made[student]
-        return Evaluation(student, info.weights_hash, questions, 0.82, 0.41, 390.0)
 
     # chats
     def latest_chat(self) -> Chat:

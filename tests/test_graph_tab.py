@@ -108,6 +108,25 @@ def test_chips_keep_only_the_chosen_actions(backend: FakeBackend) -> None:
     assert "only heat" in page["canvas"]["words"]
 
 
+def test_chosen_actions_are_found_beyond_what_is_drawn_without_them(tmp_path: Path) -> None:
+    backend = FakeBackend(tmp_path, seeded=False)
+    for number in range(MOST_NODES):
+        backend.add_triplet(TripletDraft(f"a{number}", "wait", f"b{number}"))
+    backend.add_triplet(TripletDraft("seed", "water", "seedling"))
+    assert "seed" not in {node["label"] for node in shown(backend)["canvas"]["nodes"]}
+    canvas = shown(backend, relations=["water"])["canvas"]
+    assert {node["label"] for node in canvas["nodes"]} == {"seed", "seedling"}
+    seed = canvas["edges"][0]["from"]
+    _, label, *_ = pick(backend, click(node=seed), "", 2, ["water"], [])
+    assert label == "seed", "a node that only the choice brought can be clicked"
+
+
+def test_a_choice_of_actions_that_are_all_gone_is_let_go(backend: FakeBackend) -> None:
+    page = shown(backend, relations=["no longer there"])
+    assert page["relations"].value == []
+    assert len(page["canvas"]["nodes"]) == 12
+
+
 def test_many_actions_become_a_list_that_can_be_searched(backend: FakeBackend) -> None:
     for number in range(MOST_CHIPS):
         backend.add_triplet(TripletDraft("egg", f"do {number}", f"thing {number}"))
@@ -120,7 +139,7 @@ def test_many_actions_become_a_list_that_can_be_searched(backend: FakeBackend) -
 def test_an_arrow_drawn_by_hand_becomes_a_triplet(backend: FakeBackend) -> None:
     numbers = {node.label: node.id for node in backend.graph().nodes}
     ends = {"from": numbers["egg"], "to": numbers["ice"], "relation": "deep freeze"}
-    note, changed = connect_nodes(backend, click(**ends), "", 2, 0)
+    note, changed = connect_nodes(backend, click(**ends), "", 2, [], [], 0)
     assert "Added egg → deep freeze → ice." in note
     assert changed == 1
 
@@ -135,7 +154,7 @@ def test_an_arrow_drawn_by_hand_becomes_a_triplet(backend: FakeBackend) -> None:
     ],
 )
 def test_a_made_up_arrow_is_refused(backend: FakeBackend, data: Any, words: str) -> None:
-    note, changed = connect_nodes(backend, click(**data), "", 2, 4)
+    note, changed = connect_nodes(backend, click(**data), "", 2, [], [], 4)
     assert words in note
     assert changed == 4
 
@@ -174,7 +193,7 @@ def test_an_empty_graph_offers_a_first_step(tmp_path: Path) -> None:
 def test_a_click_on_a_picture_shows_its_facts(backend: FakeBackend) -> None:
     view = backend.graph()
     egg = next(node for node in view.nodes if node.label == "egg")
-    lit, label, head, ask, facts, *rest = pick(backend, click(node=egg.id), "", 2)
+    lit, label, head, ask, facts, *rest = pick(backend, click(node=egg.id), "", 2, [], [])
     assert rest[-8] is None, "no triplet is open"
     assert (lit, label) == ([], "egg")
     assert "1 leading on, 0 leading here · from examples." in head
@@ -184,7 +203,7 @@ def test_a_click_on_a_picture_shows_its_facts(backend: FakeBackend) -> None:
 
 def test_a_click_on_an_arrow_lights_it(backend: FakeBackend) -> None:
     edge = backend.graph().edges[1]
-    lit, label, *rest = pick(backend, click(edge=edge.id), "", 2)
+    lit, label, *rest = pick(backend, click(edge=edge.id), "", 2, [], [])
     assert lit == [edge.id]
     assert rest[-8] == {"id": edge.id, "version": 1}
     assert label == backend.triplet(edge.id).subject
@@ -196,7 +215,7 @@ def test_a_click_on_an_arrow_lights_it(backend: FakeBackend) -> None:
 )
 def test_a_made_up_click_on_the_drawing_is_refused(backend: FakeBackend, data: Any) -> None:
     with pytest.raises(GraphError, match="no longer in the graph"):
-        pick(backend, click(**data), "", 2)
+        pick(backend, click(**data), "", 2, [], [])
 
 
 def test_a_node_that_is_gone_leaves_a_hint(backend: FakeBackend) -> None:
@@ -356,6 +375,11 @@ def test_a_run_without_a_student_cannot_be_compared(backend: FakeBackend) -> Non
     backend.stop_run(run, keep=True)
     _, left, right = compare_with_before(backend, run)
     assert (left.value, right.value) == ("shipped", f"from-{run}")
+
+
+def test_large_files_are_taken_unless_many_visitors_share_the_disk() -> None:
+    assert launch_options()["max_file_size"] == "500mb"
+    assert launch_options(multi_user=True)["max_file_size"] == "25mb"
 
 
 def test_the_page_offers_its_useful_events_by_name(app: Any) -> None:

@@ -21,6 +21,9 @@ TORCH_FREE = (
     "model/records.py",
     "model/graph_records.py",
     "model/export_records.py",
+    "model/compare_records.py",
+    "model/comparing/",
+    "model/feedback_records.py",
     "model/bundles/exporting.py",
     "model/errors.py",
     "model/config.py",
@@ -32,8 +35,15 @@ TORCH_FREE = (
     "model/knowledge/",
     "model/teachers/",
     "model/jobs/jobs.py",
+    "model/jobs/child.py",
+    "model/jobs/vote_jobs.py",
+    "model/serving/feedback.py",
+    "model/serving/given_answers.py",
+    "model/serving/judging.py",
+    "model/serving/settings_chooser.py",
     "model/bundles/bundle.py",
     "model/serving/students.py",
+    "model/serving/ollama_",
     "model/learning/budget.py",
     "model/learning/curriculum.py",
     "model/learning/collecting.py",
@@ -104,6 +114,8 @@ def test_every_file_keeps_to_its_room(path: Path) -> None:
                 "model.records",
                 "model.graph_records",
                 "model.export_records",
+                "model.compare_records",
+                "model.feedback_records",
                 "model.errors",
                 "model.config",
             )
@@ -137,7 +149,7 @@ def test_the_environment_is_read_in_two_places_only() -> None:
 
 def test_importing_the_workspace_and_the_page_imports_no_torch() -> None:
     code = (
-        "import sys, model.workspace, model.visitors, webapp.ui\n"
+        "import sys, model.workspace, model.visitors, model.serving.ollama_api, webapp.ui\n"
         f"print([name for name in {sorted(HEAVY)} if name in sys.modules])"
     )
     done = subprocess.run(

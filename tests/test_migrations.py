@@ -34,7 +34,16 @@ COLUMNS = {
     "chats": "id created_at updated_at",
     "turns": "chat n turn",
     "settings": "key value",
+    "comparisons": "id created_at title state document",
+    "comparison_votes": "comparison row best sides created_at",
     "graph_log": "seq sign id subject words object",
+    "answers": "id question said prompt thinking tokens logprobs settings chosen propensity "
+    "student base weights created_at",
+    "updates": "id student base parent state votes reason adapter weights figures samples tries "
+    "pid created_at started_at finished_at",
+    "votes": "id answer kind reward words rejected judge created_at seen_by withdrawn",
+    "replay": "base slot lesson",
+    "policies": "name state",
     "migrations": "name applied_at",
 }
 

@@ -9,7 +9,13 @@ import pytest
 from model.errors import GraphError
 from model.records import TripletDraft
 from tests.fakes import FakeBackend
-from webapp.node_edits import connect_shown, merge_shown, rename_shown, split_shown
+from webapp.node_edits import (
+    connect_shown,
+    delete_shown,
+    merge_shown,
+    rename_shown,
+    split_shown,
+)
 from webapp.node_panel import panel_of
 
 
@@ -62,6 +68,20 @@ def test_merging_takes_over_the_facts_and_is_one_edit(backend: FakeBackend) -> N
     assert "eggs" in labels(backend)
 
 
+def test_a_deleted_node_is_let_go_of_and_comes_back(backend: FakeBackend) -> None:
+    seen = known(backend, "egg")
+    note, changed, selected, search = delete_shown(backend, seen, "Egg", 0)
+    assert "Deleted “egg” (1 triplets). Undo brings it back." in note
+    assert (changed, selected, search) == (1, "", "")
+    assert "egg" not in labels(backend)
+    note, changed, *kept = delete_shown(backend, seen, "corn", 1)
+    assert "no longer in the graph" in note
+    assert (changed, kept) == (1, [gr.skip()] * 2)
+    backend.undo()
+    assert "egg" in labels(backend)
+    assert delete_shown(backend, known(backend, "egg"), "corn", 1)[-1] == gr.skip()
+
+
 @pytest.mark.parametrize(
     ("other", "words"),
     [("", "has no label"), ("zebra", "called “zebra”"), ("egg", "with itself")],
@@ -104,6 +124,7 @@ def test_nothing_is_edited_while_no_node_is_selected(backend: FakeBackend) -> No
         lambda: merge_shown(backend, None, "a", "", 0),
         lambda: split_shown(backend, None, [1], "a", 0),
         lambda: connect_shown(backend, None, "a", "b", 0),
+        lambda: delete_shown(backend, None, "a", 0),
     ):
         with pytest.raises(GraphError, match="No node is selected"):
             edit()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import random
@@ -78,6 +79,45 @@ def test_rename_to_a_taken_or_unusable_label_is_refused(store: Store) -> None:
     with pytest.raises(GraphError, match="Node number 99 is no longer"):
         store.rename_node(99, "x", "egg")
     assert store.undo().startswith("Undone: added")
+
+
+# ── delete ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_deleted_node_takes_its_triplets_along_and_comes_back_as_it_was(store: Store) -> None:
+    store.add_triplets(
+        [
+            TripletDraft("egg", "heat", "dish", FACE, note="twice", confidence=0.5),
+            TripletDraft("hen", "lay", "egg"),
+            TripletDraft("egg", "turn", "egg"),
+            TripletDraft("hen", "eat", "corn"),
+        ]
+    )
+    before = list(store.every_triplet())
+    egg = node(store, "egg")
+    assert egg.degree == 4, "a triplet from a node to itself counts at both ends"
+    assert store.delete_node(egg.id, "egg") == "Deleted “egg” (3 triplets)."
+    assert lines(store) == ["hen eat corn"]
+    assert {each.label for each in store.graph().nodes} == {"hen", "corn"}
+    assert store.undo() == "Undone: deleted “egg” (3 triplets)."
+    after = list(store.every_triplet())
+    fresh = [dataclasses.replace(each, version=0) for each in after]
+    assert fresh == [dataclasses.replace(each, version=0) for each in before]
+    assert node(store, "egg").picture == FACE
+    store.redo()
+    assert lines(store) == ["hen eat corn"]
+
+
+def test_delete_of_a_node_that_was_renamed_or_is_gone_is_refused(store: Store) -> None:
+    store.add_triplet(TripletDraft("eg", "heat", "dish"))
+    seen = node(store, "eg")
+    store.rename_node(seen.id, "egg", "eg")
+    with pytest.raises(StaleEditError, match="it is now “egg”"):
+        store.delete_node(seen.id, "eg")
+    store.delete_node(seen.id, "egg")
+    with pytest.raises(GraphError, match="no longer in the graph"):
+        store.delete_node(seen.id, "egg")
+    assert store.undo().startswith("Undone: deleted “egg”")
 
 
 # ── merge ───────────────────────────────────────────────────────────────────────────────────────

@@ -17,6 +17,7 @@ import pytest
 
 from model.config import DistillConfig
 from model.errors import GraphError, InputError, ReasonerError, RunError, StaleEditError
+from model.knowledge import graph_rows
 from model.knowledge.store import Store
 from model.paths import PROJECT
 from model.records import (
@@ -412,6 +413,7 @@ def test_settings_are_kept_when_the_store_is_opened_again(tmp_path: Path) -> Non
 WRITER = """
 import sys
 from pathlib import Path
+from model.knowledge import graph_rows
 from model.knowledge.store import Store
 from model.records import TripletDraft
 store = Store(Path(sys.argv[1]))
@@ -485,6 +487,27 @@ def test_locked_database_is_said_in_words(tmp_path: Path) -> None:
     store.close()
 
 
+def test_an_edit_during_an_import_is_told_what_it_waits_for(tmp_path: Path) -> None:
+    store = Store(tmp_path / "a.db", busy_s=0.05)
+    refused: list[str] = []
+
+    def edit() -> None:
+        with pytest.raises(ReasonerError) as caught:
+            store.add_triplet(EGG)
+        refused.append(str(caught.value))
+
+    with store._database.write_much("“big.csv” is being imported"):
+        thread = threading.Thread(target=edit)
+        thread.start()
+        thread.join()
+    assert refused == [
+        "“big.csv” is being imported; nothing else could be stored for 0.05 seconds. "
+        "Nothing of yours was changed: do it again when that is done."
+    ]
+    assert store.add_triplet(EGG).id == 1
+    store.close()
+
+
 def test_full_disk_is_said_in_words_and_leaves_nothing_half_written(store: Store) -> None:
     store.add_triplet(EGG)
     connection = store._database._connection()
@@ -516,3 +539,30 @@ def test_closed_store_refuses_work(tmp_path: Path) -> None:
     store.close()
     with pytest.raises(ValueError, match="closed"):
         store.labels()
+
+
+def test_a_graph_of_some_relations_is_looked_for_beyond_what_is_drawn(store: Store) -> None:
+    store.add_triplets([TripletDraft("hub", "lead", f"n{number}") for number in range(20)])
+    store.add_triplets(
+        [TripletDraft("seed", "water", "seedling"), TripletDraft("seedling", "wait", "tree")]
+    )
+    assert "seed" not in {node.label for node in store.graph(limit=5).nodes}
+    view = store.graph(limit=5, relations=["WATER"])
+    assert {node.label for node in view.nodes} == {"seed", "seedling"}
+    assert [edge.label for edge in view.edges] == ["water"], "no other triplet of the two ends"
+    assert (view.total_nodes, view.relations) == (24, ("lead", "wait", "water"))
+    around = store.graph("tree", hops=3, relations=["wait"])
+    assert {node.label for node in around.nodes} == {"tree", "seedling"}
+    assert store.graph(relations=["fly"]).nodes == ()
+
+
+def test_a_common_relation_is_drawn_from_its_hubs_with_arrows(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graph_rows, "FEW", 3)
+    store.add_triplets([TripletDraft("other", "lead", f"m{number}") for number in range(9)])
+    store.add_triplets([TripletDraft("hub", "cut", f"n{number}") for number in range(8)])
+    store.add_triplet(TripletDraft("n0", "cut", "part"))
+    view = store.graph(limit=4, relations=["cut"])
+    assert [node.label for node in view.nodes] == ["hub", "n0", "n1", "n2"]
+    assert len(view.edges) == 3

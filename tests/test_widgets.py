@@ -17,7 +17,7 @@ from model.errors import GraphError, InputError
 from tests.fakes import FakeBackend
 from webapp.formatting import file_size, range_words, short_number
 from webapp.theme import ASSETS, STYLE
-from webapp.widgets import bind, event_number, knob_widget, uploaded
+from webapp.widgets import Wire, bind, event_number, knob_widget, uploaded
 
 
 @pytest.fixture
@@ -224,3 +224,22 @@ def test_the_style_asks_no_other_host_for_anything() -> None:
     assert "http://" not in style
     assert "https://" not in style
     assert "@import" not in style
+
+
+def test_a_wire_says_that_it_is_busy_and_that_it_no_longer_is() -> None:
+    scripts: list[str] = []
+
+    class Pulled:
+        def then(self, *ends: Any, **options: Any) -> None:
+            scripts.append(options["js"])
+
+    def trigger(*ends: Any, **options: Any) -> Pulled:
+        scripts.append(options.get("js", ""))
+        return Pulled()
+
+    Wire(print, [], [], busy="#stage").pull(trigger)
+    marked, cleared = scripts
+    assert "querySelector(\"#stage\")?.setAttribute('aria-busy', true)" in marked
+    assert "setAttribute('aria-busy', false)" in cleared
+    Wire(print, [], []).pull(trigger)
+    assert scripts[2:] == [""]

@@ -122,14 +122,6 @@ def test_no_question_no_answer(workspace: Workspace) -> None:
         workspace.answer([], SHORT)
 
 
-def test_both_students_are_measured_on_the_same_questions(workspace: Workspace) -> None:
-    first = workspace.evaluate(StudentId(SHIPPED_STUDENT), 4)
-    again = workspace.evaluate(StudentId(SHIPPED_STUDENT), 4)
-    assert first.loss == again.loss
-    assert first.exact == again.exact == 0
-    assert first.questions == 4
-
-
 def test_students_are_listed_chosen_and_deleted(
     workspace: Workspace, tiny_student: ImageTokenReasoningLLM, shipped: Path
 ) -> None:

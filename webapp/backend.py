@@ -2,7 +2,7 @@
 
 Every method may raise a ``ReasonerError``: its text is meant for the person and is shown by the
 one boundary in ``webapp/widgets.py``. Nothing here blocks longer than a moment, but for
-``describe`` and ``evaluate`` (seconds) and ``teacher_status`` (its time limit).
+``describe`` (seconds) and ``teacher_status`` (its time limit).
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from model.records import (
     Chat,
     ChatId,
     Description,
-    Evaluation,
     Expectation,
     Metric,
     PictureId,
@@ -34,7 +33,9 @@ from model.records import (
     TeacherStatus,
     Turn,
 )
+from webapp.compare_backend import CompareBackend
 from webapp.export_backend import ExportBackend
+from webapp.feedback_backend import FeedbackBackend
 from webapp.graph_backend import GraphBackend
 from webapp.proposal_backend import ProposalBackend
 
@@ -78,7 +79,13 @@ class Backend(GraphBackend, ProposalBackend, Protocol):
         """The known picture nearest to what the student imagines as the outcome, if any."""
         ...
 
-    def evaluate(self, student: StudentId, questions: int = 50) -> Evaluation: ...
+    def comparing(self) -> CompareBackend:
+        """Whoever lets students and teachers answer side by side."""
+        ...
+
+    def feedback(self) -> FeedbackBackend:
+        """Whoever keeps votes on answers, and lets the student learn from them."""
+        ...
 
     def exports(self) -> ExportBackend:
         """Whoever writes students for Ollama, and puts them there."""

@@ -14,6 +14,7 @@ from model.errors import InputError
 from model.records import AnswerStats, Event, ExampleTriplet, Fact, PictureId, Role, Turn
 from webapp.fact_list import used_html
 from webapp.formatting import question_about
+from webapp.vote_buttons import Marks, rival_html, vote_html
 
 YIELD_EVERY_S = 0.09
 """Shortest time between two redraws of a streamed answer; a redraw costs about as much."""
@@ -82,6 +83,7 @@ def stats_line(stats: AnswerStats) -> str:
         f"first word {milliseconds(stats.first_token_s)}",
         stats.weights_hash[:6],
         stats.student,
+        stats.chosen,
     ]
     if stats.stopped_by == "cancelled":
         parts.append("stopped")
@@ -122,13 +124,21 @@ class Message:
     blocks: tuple[str | Markup, ...]
 
 
-def messages(turns: Sequence[Turn], thumbnail: Thumbnail, first: int = 0) -> list[Message]:
-    """The conversation as it is shown: message *n* is turn *n*, counted from ``first``."""
+NO_MARKS: Marks = {}
+
+
+def messages(
+    turns: Sequence[Turn], thumbnail: Thumbnail, first: int = 0, marks: Marks = NO_MARKS
+) -> list[Message]:
+    """The conversation as it is shown: message *n* is turn *n*, counted from ``first``.
+
+    Answers that have a mark can be voted on.
+    """
     last = first + len(turns) - 1
     return [
         _question(turn, number, thumbnail)
         if turn.role == "user"
-        else _answer(turn, number, newest=number == last)
+        else _answer(turn, number, marks, newest=number == last)
         for number, turn in enumerate(turns, start=first)
     ]
 
@@ -143,24 +153,26 @@ def _question(turn: Turn, number: int, thumbnail: Thumbnail) -> Message:
     return Message("user", (Markup(f'{pictures}<div class="itr-question">{text}{edit}</div>'),))
 
 
-def _answer(turn: Turn, number: int, *, newest: bool) -> Message:
+def _answer(turn: Turn, number: int, marks: Marks, *, newest: bool) -> Message:
     blocks: list[str | Markup] = [thought_block(turn.thought)] if turn.thought else []
     if turn.text:
         blocks.append(turn.text)
     if turn.stats is not None:
         blocks.append(plain(stats_line(turn.stats)))
-        blocks.append(_after(turn, number, newest))
+        blocks.append(_after(turn, number, marks, newest))
     return Message("assistant", tuple(blocks) or ("",))
 
 
-def _after(turn: Turn, number: int, newest: bool) -> Markup:
-    """What can be done with a finished answer: see the facts that it used, remember it."""
+def _after(turn: Turn, number: int, marks: Marks, newest: bool) -> Markup:
+    """What can be done with a finished answer: see its facts, remember it, vote on it."""
     remember = (
         f'<button type="button" class="itr-remember-this" data-remember="{number}">'
         "Remember this</button>"
     )
     used = used_html(turn.facts, number, unfolded=newest)
-    return Markup(f'<div class="itr-after">{used}{remember}</div>')
+    rival = rival_html(turn, number, marks)
+    vote = vote_html(turn, number, marks)
+    return Markup(f'{rival}<div class="itr-after">{used}{vote}{remember}</div>')
 
 
 def thought_block(thought: str) -> Markup:

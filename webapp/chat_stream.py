@@ -11,6 +11,7 @@ import gradio as gr
 
 from model.config import SampleConfig
 from model.errors import BundleError, ReasonerError
+from model.feedback_records import AnswerId
 from model.records import Chat, Fact, Turn
 from webapp.backend import Backend
 from webapp.chat_format import (
@@ -26,6 +27,7 @@ from webapp.chat_format import (
 )
 from webapp.fact_list import why_html
 from webapp.open_answers import OpenAnswers
+from webapp.vote_buttons import answers_of
 
 LOADING_POLL_S = 0.25
 NOT_EDITING = -1
@@ -60,13 +62,15 @@ def stream(
     settings: SampleConfig,
     *,
     sent: bool = False,
+    earlier: str = "",
 ) -> Iterator[tuple[Any, ...]]:
     """Answer the last turn of ``chat``: frames while it comes, and always the final one.
 
     However this ends (stop, closed page, error), the answer is cancelled and what was said is
-    kept. ``sent``: the question came from the composer, which is emptied.
+    kept. ``sent``: the question came from the composer, which is emptied. ``earlier`` is the id of
+    an answer to the same question; if this one differs, the person may keep one of the two.
     """
-    asked = messages(chat.turns, backend.thumbnail)
+    asked = conversation(backend, chat.turns)
     draft = Draft()
     with answers.work() as token:
         yield _first_frame(backend, asked, chat, token, sent)
@@ -84,7 +88,8 @@ def stream(
             draft = replace(draft, error=str(exc))
         finally:
             if draft.text:
-                chat = Chat(chat.id, (*chat.turns, draft.turn()))
+                turn = _beside(backend, draft.turn(), earlier)
+                chat = Chat(chat.id, (*chat.turns, turn))
                 backend.save_chat(chat.id, chat.turns)
         yield _last_frame(backend, chat, draft)
 
@@ -118,7 +123,7 @@ def _draft_frame(
 
 
 def _last_frame(backend: Backend, chat: Chat, draft: Draft) -> tuple[Any, ...]:
-    shown = messages(chat.turns, backend.thumbnail)
+    shown = conversation(backend, chat.turns)
     if draft.error:
         shown.append(note(draft.error, "error"))
     elif not draft.text:
@@ -133,9 +138,24 @@ def _last_frame(backend: Backend, chat: Chat, draft: Draft) -> tuple[Any, ...]:
     ).outputs()
 
 
+def conversation(backend: Backend, turns: Sequence[Turn]) -> list[Message]:
+    """The turns as messages, each answer with what was thought of it."""
+    marks = backend.feedback().marks(answers_of(turns))
+    return messages(turns, backend.thumbnail, marks=marks)
+
+
+def _beside(backend: Backend, turn: Turn, earlier: str) -> Turn:
+    """The turn, and the answer that was there before if it said something else."""
+    if not earlier or turn.stats is None or not turn.stats.answer:
+        return turn
+    before = backend.feedback().marks([AnswerId(earlier)]).get(AnswerId(earlier))
+    differs = before is not None and before.text != turn.text
+    return replace(turn, earlier=earlier) if differs else turn
+
+
 def whole(backend: Backend, chat: Chat) -> tuple[Any, ...]:
     """The frame of a conversation at rest: its turns, or the example questions."""
-    shown = messages(chat.turns, backend.thumbnail)
+    shown = conversation(backend, chat.turns)
     if chat.turns and chat.turns[-1].role == "user":
         shown.append(note("This question has no answer yet. Ask it again with ↻."))
     first = ""

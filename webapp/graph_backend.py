@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -52,8 +52,18 @@ class GraphBackend(Protocol):
         """Triplets whose words contain ``query``; ``order`` is newest, oldest or name."""
         ...
 
-    def graph(self, focus: str = "", *, hops: int = 2, limit: int = 300) -> GraphView:
-        """The nodes around a label (all, if empty), at most ``limit`` of them."""
+    def graph(
+        self,
+        focus: str = "",
+        *,
+        hops: int = 2,
+        limit: int = 300,
+        relations: Collection[str] = (),
+    ) -> GraphView:
+        """The nodes around a label (all, if empty), at most ``limit`` of them.
+
+        With ``relations`` only triplets of these count, and nodes that have one.
+        """
         ...
 
     def graph_statistics(self) -> GraphStatistics: ...
@@ -63,6 +73,13 @@ class GraphBackend(Protocol):
 
         Raises StaleEditError if it is no longer called ``seen``; GraphError if another node has
         the label already (merge them instead).
+        """
+        ...
+
+    def delete_node(self, node: int, seen: str) -> str:
+        """Delete a node with every triplet that touches it; says in words what was done.
+
+        Raises StaleEditError if it is no longer called ``seen``; GraphError if it is gone.
         """
         ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
@@ -92,17 +92,24 @@ def remove_row(backend: Backend, event: gr.EventData, changed: int) -> tuple[Any
 
 
 def connect_nodes(
-    backend: Backend, event: gr.EventData, search: str, hops: float, changed: int
+    backend: Backend,
+    event: gr.EventData,
+    search: str,
+    hops: float,
+    chips: Sequence[str],
+    listed: Sequence[str],
+    changed: int,
 ) -> tuple[Any, ...]:
     """Add the triplet of an arrow that was drawn from one node to another.
 
-    Inputs: canvas.connect (from, to: numbers of nodes; relation), search, hops, changed
+    Inputs: canvas.connect (from, to: numbers of nodes; relation), search, hops, chips, listed,
+        changed
     Outputs: note, changed
     """
     data = dict(event._data or {})
 
     def action() -> str:
-        view, _ = current_view(backend, search, hops)
+        view, _ = current_view(backend, search, hops, chips or listed)
         labels = {node.id: node.label for node in view.nodes}
         ends = [labels.get(event_number(event, name)) for name in ("from", "to")]
         if ends[0] is None or ends[1] is None:

@@ -14,7 +14,7 @@ import gradio as gr
 from model.errors import InputError, ReasonerError
 from model.graph_records import ExportKind, ImportPreview, ImportResult, RowProblem
 from webapp.backend import Backend, Door
-from webapp.formatting import error_html, file_size, note_html, triplet_words
+from webapp.formatting import error_html, file_size, muted_html, note_html, triplet_words
 from webapp.widgets import QUIET, bind, served, uploaded
 
 KINDS: tuple[tuple[str, ExportKind], ...] = (
@@ -89,9 +89,9 @@ def _draw_import() -> _Import:
 
 def _wire_import(door: Door, bring: _Import, note: Any, changed: Any) -> None:
     looked = [bring.source, bring.told, bring.choices, bring.go]
-    bring.file.upload(
-        bind(door, look_at), [bring.file], looked, preprocess=False, api_visibility="private"
-    )
+    reading = muted_html("Reading the file …")
+    begun = bring.file.upload(lambda: reading, None, [bring.told], queue=False, **QUIET)
+    begun.then(bind(door, look_at), [bring.file], looked, preprocess=False, **QUIET)
     for trigger in (bring.file.clear, bring.leave.click):
         trigger(forget, None, [bring.file, *looked], queue=False, **QUIET)
     bring.go.click(

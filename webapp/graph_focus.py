@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from model.errors import GraphError
 from model.records import GraphView
 from webapp.backend import Backend
@@ -28,10 +30,22 @@ def focus_of(backend: Backend, words: str) -> str:
     )
 
 
-def current_view(backend: Backend, search: str, hops: float) -> tuple[GraphView, str]:
-    """What is drawn for a search, and the label in its middle; all of it if nothing is found."""
+def current_view(
+    backend: Backend, search: str, hops: float, relations: Collection[str] | None = ()
+) -> tuple[GraphView, str]:
+    """What is drawn for a search, and the label in its middle; all of it if nothing is found.
+
+    With ``relations`` the backend looks for triplets of these, beyond what is drawn now.
+    """
     try:
         focus = focus_of(backend, search or "")
     except GraphError:
         focus = ""
-    return backend.graph(focus, hops=int(hops), limit=MOST_NODES), focus
+    return graph_around(backend, focus, hops, relations), focus
+
+
+def graph_around(
+    backend: Backend, focus: str, hops: float, relations: Collection[str] | None
+) -> GraphView:
+    """The nodes that are drawn around a label, along some relations or all."""
+    return backend.graph(focus, hops=int(hops), limit=MOST_NODES, relations=relations or ())

@@ -55,7 +55,9 @@ def graph_canvas(elem_id: str) -> Any:
     return gr.HTML(
         value=NOTHING,
         html_template=(
-            f"<div class='itr-stage'><div class='itr-canvas-tools'>{buttons}</div>{_FORM}"
+            "<div class='itr-stage' aria-busy='true'>"
+            f"<div class='itr-canvas-tools'>{buttons}</div>{_FORM}"
+            "<p class='itr-loading'>Loading …</p>"
             "<div class='itr-canvas' role='img' tabindex='0' aria-label='Knowledge graph'></div>"
             f"<div class='itr-canvas-foot itr-muted'>{_LEGEND}"
             "<p class='itr-graph-words' aria-live='polite'></p></div></div>"
@@ -75,8 +77,11 @@ def drawing(
     relations: Collection[str] = (),
     lit: Collection[TripletId] = (),
 ) -> dict[str, Any]:
-    """The value of the canvas: ``view``, only with the chosen ``relations`` if there are any."""
-    edges = [edge for edge in view.edges if not relations or edge.label in relations]
+    """The value of the canvas; ``relations`` are those that ``view`` was asked for.
+
+    With them, a node that no arrow touches is left out.
+    """
+    edges = list(view.edges)
     touched = {edge.source for edge in edges} | {edge.target for edge in edges}
     shown = [node for node in view.nodes if not relations or node.id in touched]
     starts = {edge.source for edge in edges}

@@ -10,10 +10,11 @@ import gradio as gr
 
 from model.errors import GraphError, InputError
 from model.records import Node, Triplet, TripletDraft, TripletId
-from webapp.backend import Backend
+from webapp.backend import Backend, Door
 from webapp.edit_conflict import save_label
 from webapp.formatting import error_html, triplet_words
 from webapp.graph_edits import tell_edit
+from webapp.widgets import QUIET, bind
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class NodeForm:
     moved: Any
     moved_label: Any
     split: Any
+    delete: Any
 
     @property
     def parts(self) -> list[Any]:
@@ -62,9 +64,11 @@ def draw_form() -> NodeForm:
             [], label="Facts that belong to another node", elem_id="node-moved"
         )
         moved_label, split = _line("That other node's label", "Split off", "node-moved-label")
+        delete = gr.Button("Delete this node and its facts", size="sm", elem_id="node-delete")
     return NodeForm(
-        node, box, label, rename, action, result, connect, other, merge, moved, moved_label, split
-    )
+        node, box, label, rename, action, result, connect, other, merge, moved, moved_label, split,
+        delete,
+    )  # fmt: skip
 
 
 def _line(label: str, word: str, elem_id: str, hint: str = "") -> tuple[Any, Any]:
@@ -107,6 +111,34 @@ def _newer_label(backend: Backend, known: dict[str, Any]) -> str:
     return str(getattr(backend.triplet(TripletId(witness[0])), witness[1]))
 
 
+def wire_form(
+    door: Door,
+    form: NodeForm,
+    note: Any,
+    changed: Any,
+    conflict: list[Any],
+    selected: Any,
+    search: Any,
+) -> None:
+    """Wire every edit of the form: a click on its button, or Enter in its field."""
+    ends = [note, changed]
+    renaming = ([form.node, form.label, search, changed], [*ends, *conflict, selected, search])
+    merging = ([form.node, form.other, search, changed], [*ends, search, *form.typed])
+    splitting = ([form.node, form.moved, form.moved_label, changed], [*ends, *form.typed])
+    joining = ([form.node, form.action, form.result, changed], [*ends, *form.typed])
+    for button, field, handler, (inputs, outputs) in (
+        (form.rename, form.label, rename_shown, renaming),
+        (form.merge, form.other, merge_shown, merging),
+        (form.split, form.moved_label, split_shown, splitting),
+        (form.connect, form.result, connect_shown, joining),
+    ):
+        for trigger in (button.click, field.submit):
+            trigger(bind(door, handler), inputs, outputs, **QUIET)
+    form.delete.click(
+        bind(door, delete_shown), [form.node, search, changed], [*ends, selected, search], **QUIET
+    )
+
+
 def _shown(known: dict[str, Any] | None) -> dict[str, Any]:
     if not known:
         raise GraphError("No node is selected. Click one in the drawing, or search for it.")
@@ -133,6 +165,26 @@ def rename_shown(
     # A conflict shows the node under the label that it has by now, a success under the new one.
     now = newer if told[2] is not None else label.strip()
     return *told, now, now if search.strip().lower() == old.lower() else gr.skip()
+
+
+def delete_shown(
+    backend: Backend, known: dict[str, Any] | None, search: str, changed: int
+) -> tuple[Any, ...]:
+    """Delete the selected node with all of its facts; *Undo* brings them back.
+
+    Inputs: node, search, changed
+    Outputs: note, changed, selected, search
+    """
+    known = _shown(known)
+    label = str(known["label"])
+
+    def edit() -> str:
+        return f"{backend.delete_node(int(known['id']), label)} Undo brings it back."
+
+    note, count = tell_edit(edit, changed)
+    if count == changed:
+        return note, count, gr.skip(), gr.skip()
+    return note, count, "", "" if search.strip().lower() == label.lower() else gr.skip()
 
 
 def merge_shown(

@@ -10,13 +10,19 @@ import gradio as gr
 from model.errors import RunError
 from model.records import PictureId, RunId, StudentId, TripletId
 from webapp.backend import Backend, Door
+from webapp.compare_form import side_choices
 from webapp.header import Header, build_header, show_student
 from webapp.node_panel import node_question
+from webapp.open_endpoints import offer_endpoints
+from webapp.space_hint import space_hint_html
 from webapp.tabs import chat, compare, distill, graph, triplets
 from webapp.theme import ASSETS, STYLE, VIS_NETWORK, build_theme
+from webapp.vote_panel import wire_panel
 from webapp.widgets import QUIET, bind, event_number, served
 
-UPLOAD_LIMIT = "25mb"
+UPLOAD_LIMIT = "500mb"
+"""Of a person's own app: a large table or ZIP. Uploads go to disk piece by piece."""
+VISITOR_UPLOAD_LIMIT = "25mb"
 _TABS = ("triplets", "graph", "chat", "distill", "compare")
 
 
@@ -33,13 +39,19 @@ class _Tabs:
     compare: compare.CompareTab
 
 
-def build_app(door: Door, *, multi_user: bool = False) -> Any:
-    """The whole page as ``gr.Blocks``; start it with ``launch(**launch_options())``."""
+def build_app(door: Door, *, multi_user: bool = False, space: str = "") -> Any:
+    """The whole page as ``gr.Blocks``; start it with ``launch(**launch_options())``.
+
+    ``space`` is the name of the Hugging Face Space that the page is shown on.
+    """
     with gr.Blocks(
         title="Image-Token Reasoning", analytics_enabled=False, delete_cache=(3600, 86400)
     ) as app:
         header = build_header(door, multi_user=multi_user)
         tabs = _draw_tabs(door, multi_user)
+        offer_endpoints(door)
+        if space:
+            gr.HTML(space_hint_html(space))
         _link_graph(door, tabs)
         _link_chat(door, tabs)
         _link_answers(door, tabs)
@@ -47,10 +59,16 @@ def build_app(door: Door, *, multi_user: bool = False) -> Any:
         header.reload.pull(app.load)
         header.teacher.pull(app.load)
         tabs.triplets.reload.pull(app.load)
+        tabs.compare.reopen.pull(app.load, js=compare.LINKED)
+        app.load(
+            open_linked, [tabs.compare.reopen.inputs[0]], [tabs.strip], js=compare.LINKED, **QUIET
+        )
+        wire_panel(door, tabs.chat.votes, app.load)
+        header.reload.pull(tabs.chat.votes.learned.change)
     return app
 
 
-def launch_options() -> dict[str, Any]:
+def launch_options(*, multi_user: bool = False) -> dict[str, Any]:
     """How the page is launched: its looks, and what the server refuses."""
     gr.set_static_paths([VIS_NETWORK])
     script = (ASSETS / "page.js").read_text(encoding="utf-8")
@@ -61,7 +79,7 @@ def launch_options() -> dict[str, Any]:
         "footer_links": [],
         "run_history": False,
         "enable_monitoring": False,
-        "max_file_size": UPLOAD_LIMIT,
+        "max_file_size": VISITOR_UPLOAD_LIMIT if multi_user else UPLOAD_LIMIT,
         "strict_cors": True,
         "ssr_mode": False,
         "show_error": False,
@@ -79,14 +97,10 @@ def _draw_tabs(door: Door, multi_user: bool) -> _Tabs:
 
 
 def _build_tab(name: str, door: Door, multi_user: bool) -> Any:
-    if name in ("triplets", "distill"):
-        tab = triplets if name == "triplets" else distill
-        return tab.build(door, multi_user=multi_user)
-    builders = {
-        "graph": graph.build,
-        "chat": chat.build,
-        "compare": compare.build,
-    }
+    shared = {"triplets": triplets.build, "distill": distill.build, "compare": compare.build}
+    if name in shared:
+        return shared[name](door, multi_user=multi_user)
+    builders = {"graph": graph.build, "chat": chat.build}
     return builders[name](door)
 
 
@@ -157,6 +171,15 @@ def _link_students(door: Door, tabs: _Tabs, header: Header) -> None:
     tabs.compare.distill_first.click(
         lambda: gr.Tabs(selected="distill"), None, [tabs.strip], **QUIET
     )
+
+
+def open_linked(comparison: str) -> Any:
+    """Open the Compare tab if the page's address names a comparison.
+
+    Inputs: shown comparison
+    Outputs: tabs
+    """
+    return gr.Tabs(selected="compare") if comparison else gr.skip()
 
 
 def see_label(label: str) -> tuple[Any, ...]:
@@ -248,7 +271,7 @@ def compare_with_before(backend: Backend, run: str | None) -> tuple[Any, ...]:
     made = _student_of(backend, run)
     known = {info.id: info for info in backend.students()}
     before = known[made].parent if made in known else None
-    names = [(f"{info.name} · {info.short_hash}", info.id) for info in known.values()]
+    names = side_choices(backend, ())
     started = before if before in known else StudentId(backend.run(RunId(str(run))).config.student)
     return (
         gr.Tabs(selected="compare"),

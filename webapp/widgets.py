@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import html
 import inspect
+import json
 import logging
 import secrets
 from collections.abc import Callable, Iterator, Sequence
@@ -31,15 +32,28 @@ QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 @dataclass(frozen=True)
 class Wire:
-    """A listener with its ends, so that another tab can pull it without knowing what it does."""
+    """A listener with its ends, so that another tab can pull it without knowing what it does.
+
+    ``busy`` is a CSS selector: what it finds is ``aria-busy`` while the listener works.
+    """
 
     listener: Callable[..., Any]
     inputs: Sequence[Any]
     outputs: Sequence[Any]
+    busy: str = ""
 
     def pull(self, trigger: Callable[..., Any], **options: Any) -> Any:
         """Attach the listener to an event; ``options`` are those of the event."""
-        return trigger(self.listener, list(self.inputs), list(self.outputs), **QUIET, **options)
+        start = {"js": self._mark(True)} if self.busy else {}
+        ends = (list(self.inputs), list(self.outputs))
+        pulled = trigger(self.listener, *ends, **start, **QUIET, **options)
+        if self.busy:  # whether it succeeded or not
+            pulled.then(None, None, None, js=self._mark(False), **QUIET)
+        return pulled
+
+    def _mark(self, on: bool) -> str:
+        found, state = f"document.querySelector({json.dumps(self.busy)})", json.dumps(on)
+        return f"(...values) => {{ {found}?.setAttribute('aria-busy', {state}); return values; }}"
 
 
 def bind(
@@ -134,7 +148,7 @@ def served(path: Path) -> str:
 
 
 def uploaded(payload: Any) -> Path | None:
-    """The file that a visitor uploaded, from the raw value of a picture; ``None`` if there is none.
+    """The file that a visitor uploaded, from the raw value of a component; ``None`` if it is empty.
 
     For listeners with ``preprocess=False``: Gradio's own reading would fail on a bad picture
     before the handler can say why. Raises: InputError for a file that was not uploaded here.
@@ -144,7 +158,7 @@ def uploaded(payload: Any) -> Path | None:
     named = payload.get("path") if isinstance(payload, dict) else None
     path = Path(str(named or "")).resolve()
     if not path.is_file() or not path.is_relative_to(Path(get_upload_folder()).resolve()):
-        raise InputError("The picture did not arrive. Upload it again.")
+        raise InputError("The file did not arrive whole. Upload it again.")
     return path
 
 

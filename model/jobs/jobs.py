@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import subprocess
 import sys
 import threading
 import time
@@ -21,14 +20,12 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from model.errors import RunError
+from model.jobs.child import Child, start_child, still_starting
 from model.knowledge.store import Store
-from model.paths import PROJECT
 from model.records import RunId, RunInfo
 
 logger = logging.getLogger(__name__)
 
-STARTUP_S = 60.0
-"""How long a fresh worker of another process may take until it holds its lock."""
 LEAVE_S = 8.0
 """How long a worker may take from its last word to its end."""
 LOG_BYTES = 32_000
@@ -63,7 +60,7 @@ class Jobs:
         self._store = store
         self._workspace = workspace
         self._command = command or self._worker_command
-        self._children: dict[int, subprocess.Popen[bytes]] = {}
+        self._children: dict[int, Child[bytes]] = {}
         self._guard = threading.Lock()
 
     # ── reading ─────────────────────────────────────────────────────────────────────────────────
@@ -229,18 +226,7 @@ class Jobs:
             return
         folder = run_folder(self._workspace, run)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with (folder / "worker.log").open("ab") as log:
-                child = subprocess.Popen(
-                    self._command(run),
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    cwd=PROJECT,
-                    # Ctrl-C in the app's terminal must not reach the worker.
-                    start_new_session=os.name == "posix",
-                    creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-                )
+            child = start_child(self._command(run), folder / "worker.log")
         except OSError as error:
             message = f"The worker could not be started: {error.strerror or error}. Resume retries."
             self._store.update_run(run, state="failed", message=message, finished_at=time.time())
@@ -276,7 +262,7 @@ class Jobs:
                     pass
             except Timeout:
                 return True
-        return child is None and _still_starting(pid, started_at)
+        return child is None and still_starting(pid, started_at)
 
     def _reap(self) -> None:
         # Asking a dead child for its result frees its entry in the kernel's table.
@@ -313,19 +299,6 @@ class Jobs:
             return [sys.executable, *worker]
         launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={together}"]
         return [sys.executable, *launcher, *worker]
-
-
-def _still_starting(pid: int | None, started_at: float | None) -> bool:
-    # A fresh worker that another app has started may not hold its lock yet.
-    if started_at is None or time.time() - started_at > STARTUP_S:
-        return False
-    if pid is None or os.name != "posix":
-        return True  # on Windows, asking whether a process lives would end it
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, PermissionError):
-        return False  # gone, or its number belongs to somebody else by now
-    return True
 
 
 def _named(info: RunInfo) -> str:

@@ -53,6 +53,8 @@ from model.teachers.builtin import BuiltinTeacher
 from model.teachers.ollama import OllamaTeacher
 
 log = logging.getLogger(__name__)
+PATIENCE_S = 600.0
+"""How long a run waits for the database: longer than the import of some millions of triplets."""
 
 
 def make_teacher(config: DistillConfig) -> Teacher:
@@ -230,7 +232,7 @@ def run_in_this_process(
 
     SIGTERM and Ctrl-C end it at the next step with a checkpoint, as a pause does.
     """
-    store = Store(database(workspace))
+    store = Store(database(workspace), busy_s=PATIENCE_S)
     run_log = log_type(store, Pictures(pictures(workspace)), run)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, frame: run_log.end_soon())

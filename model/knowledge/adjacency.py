@@ -5,7 +5,7 @@ Numbers only, and not for several threads at once; ``GraphIndex`` joins the two 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -138,7 +138,13 @@ class Adjacency:
             count_F[place] += len(self._fresh.get(node, ())) - self._gone.get(node, 0)
         return count_F
 
-    def take(self, nodes_F: Positions, gate_R: Gate | None, cap: int | None) -> Edges:
+    def take(
+        self,
+        nodes_F: Positions,
+        gate_R: Gate | None,
+        cap: int | None,
+        row_F: Positions | None = None,
+    ) -> Edges:
         """The edges of the nodes, as ``GraphIndex.expand`` says."""
         if not len(self) or (gate_R is not None and not gate_R.any()):
             return NO_EDGES
@@ -152,17 +158,17 @@ class Adjacency:
         )
         relation_E = self._relation_T[place_E]
         if gate_R is not None and len(place_E):
-            open_E = np.flatnonzero(gate_R[relation_E] > 0)
+            open_E = np.flatnonzero(_of_rows(gate_R, row_F, source_E, relation_E) > 0)
             source_E, place_E, relation_E = source_E[open_E], place_E[open_E], relation_E[open_E]
         found = Edges(source_E, relation_E, self._other_T[place_E], self._edge_T[place_E])
         if self._num_gone:
             found = chosen(found, found.target_E != GONE)
-        fresh = self._waiting(nodes_F, gate_R) if self._num_fresh else None
+        fresh = self._waiting(nodes_F, gate_R, row_F) if self._num_fresh else None
         if fresh is not None:
             found = joined(found, fresh)
         if cap is None:
             return found
-        return _capped(found, len(nodes_F), gate_R, cap, in_rows=fresh is None)
+        return _capped(found, len(nodes_F), gate_R, cap, row_F, in_rows=fresh is None)
 
     def settle(self, num_nodes: int) -> None:
         """Merge what waits into the tables if it is much: O(edges), but only now and then."""
@@ -193,12 +199,14 @@ class Adjacency:
         begin_F = self._start_N[rows_F].astype(np.int64)
         return begin_F, self._start_N[ends_F] - begin_F
 
-    def _waiting(self, nodes_F: Positions, gate_R: Gate | None) -> Edges | None:
+    def _waiting(
+        self, nodes_F: Positions, gate_R: Gate | None, row_F: Positions | None
+    ) -> Edges | None:
         items = [
             (place, *item)
             for place, node in enumerate(nodes_F.tolist())
             for item in self._fresh.get(node, ())
-            if gate_R is None or gate_R[item[0]] > 0
+            if gate_R is None or (gate_R if row_F is None else gate_R[row_F[place]])[item[0]] > 0
         ]
         if not items:
             return None
@@ -206,11 +214,19 @@ class Adjacency:
         return Edges(source_E.astype(np.int64), relation_E, target_E, edge_E)
 
 
+def _of_rows(
+    table_R: npt.NDArray[Any], row_F: Positions | None, source_E: Positions, relation_E: Ints
+) -> npt.NDArray[Any]:
+    """The entry of each edge's relation: of the one table, or of the row its node belongs to."""
+    return table_R[relation_E] if row_F is None else table_R[row_F[source_E], relation_E]
+
+
 def _capped(
     found: Edges,
     frontier: int,
     gate_R: Gate | None,
     cap: int,
+    row_F: Positions | None,
     *,
     in_rows: bool,
 ) -> Edges:
@@ -222,10 +238,12 @@ def _capped(
     if not len(found.edge_E) or count_F.max() <= cap:
         return found
     order_E = np.arange(len(found.edge_E)) if in_rows else np.argsort(spread(found.edge_E))
-    level_R = None if gate_R is None else np.unique(-gate_R, return_inverse=True)[1]
-    if level_R is not None:
-        order_E = order_E[_stable(level_R[found.relation_E[order_E]].astype(np.uint16))]
-    if level_R is not None or not in_rows:
+    if gate_R is not None:
+        levels, level_R = np.unique(-gate_R, return_inverse=True)
+        level_R = level_R.reshape(gate_R.shape).astype(np.min_scalar_type(len(levels)))
+        source_E, relation_E = found.source_E[order_E], found.relation_E[order_E]
+        order_E = order_E[_stable(_of_rows(level_R, row_F, source_E, relation_E))]
+    if gate_R is not None or not in_rows:
         order_E = order_E[_stable(found.source_E[order_E].astype(np.min_scalar_type(frontier)))]
     first_F = np.cumsum(count_F) - count_F
     rank_E = np.arange(len(order_E)) - np.repeat(first_F, count_F)

@@ -1,7 +1,9 @@
 """The SQL of storing very many triplets: staged without a lock, then moved by SQL alone.
 
-The rows wait in a temporary table of the connection, on disk beyond a few megabytes. So reading a
+The rows wait in temporary tables of the connection, on disk beyond a few megabytes. So reading a
 slow file makes nobody wait, memory does not grow with the rows, and the move is one transaction.
+A label is staged once and then stands as a number: comparing texts in a growing index is what made
+a large import slower for each triplet than a small one.
 """
 
 from __future__ import annotations
@@ -9,39 +11,72 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterable
+from itertools import islice
 
 from model.knowledge.edit_rows import Edit
-from model.knowledge.labels import norm_label
+from model.knowledge.labels import norm_label, sense_key
 from model.records import TripletDraft
 
 _SAME = """FROM staged AS g
-    CROSS JOIN nodes AS s ON s.norm_label = g.norm_subject
-    CROSS JOIN nodes AS o ON o.norm_label = g.norm_object"""
+    CROSS JOIN ends AS s ON s.k = g.subject
+    CROSS JOIN ends AS o ON o.k = g.object"""
 _BRINGS = """(g.subject_picture IS NOT NULL OR g.relation_picture IS NOT NULL
     OR g.object_picture IS NOT NULL OR g.note <> '')"""
+_TABLES = {
+    "names": "k INTEGER PRIMARY KEY, label, norm_label, sense",
+    "ends": "k INTEGER PRIMARY KEY, node",
+    "staged": "n INTEGER PRIMARY KEY, subject, relation, norm_relation, object, subject_picture, "
+    "relation_picture, object_picture, source, note, confidence, author, origin",
+}
+_AT_ONCE = 5000
+MOST_NAMES = 500_000
+"""Labels that are kept in mind; beyond them one may be staged twice, which does no harm."""
+
+
+class _Names:
+    """Numbers the labels of an import, and holds those that are new until they are stored."""
+
+    def __init__(self) -> None:
+        self.fresh: list[tuple[int, str, str, str]] = []
+        self._known: dict[str, int] = {}
+        self._next = 0
+
+    def number(self, label: str) -> int:
+        norm = norm_label(label)
+        number = self._known.get(norm)
+        if number is None:
+            number = self._known[norm] = self._next
+            self._next += 1
+            self.fresh.append((number, label, norm, sense_key(label)))
+        return number
+
+    def store(self, db: sqlite3.Connection) -> None:
+        db.executemany("INSERT INTO names VALUES (?, ?, ?, ?)", self.fresh)
+        self.fresh.clear()
+        if len(self._known) > MOST_NAMES:
+            self._known.clear()
 
 
 def stage(db: sqlite3.Connection, drafts: Iterable[TripletDraft]) -> None:
-    """Put cleaned drafts into the temporary table, in their order."""
-    db.execute("DROP TABLE IF EXISTS staged")
-    db.execute(
-        """CREATE TEMP TABLE staged (n INTEGER PRIMARY KEY, subject, norm_subject, relation,
-           norm_relation, object, norm_object, subject_picture, relation_picture, object_picture,
-           source, note, confidence, author, origin)"""
-    )
-    db.executemany(
-        f"INSERT INTO staged VALUES (NULL{', ?' * 14})", (_values(draft) for draft in drafts)
-    )
+    """Put cleaned drafts into the temporary tables, in their order."""
+    for table, columns in _TABLES.items():
+        db.execute(f"DROP TABLE IF EXISTS temp.{table}")
+        db.execute(f"CREATE TEMP TABLE {table} ({columns})")
+    names, waiting = _Names(), iter(drafts)
+    while some := list(islice(waiting, _AT_ONCE)):
+        rows = [
+            _values(each, names.number(each.subject), names.number(each.object)) for each in some
+        ]
+        db.executemany(f"INSERT INTO staged VALUES (NULL{', ?' * 12})", rows)
+        names.store(db)
 
 
-def _values(draft: TripletDraft) -> tuple[object, ...]:
+def _values(draft: TripletDraft, subject: int, object_: int) -> tuple[object, ...]:
     return (
-        draft.subject,
-        norm_label(draft.subject),
+        subject,
         draft.relation,
         norm_label(draft.relation),
-        draft.object,
-        norm_label(draft.object),
+        object_,
         draft.subject_picture,
         draft.relation_picture,
         draft.object_picture,
@@ -59,25 +94,27 @@ def store(edit: Edit) -> int:
     A row with the words of a triplet that is there brings it new pictures and a new note.
     """
     db = edit.db
-    nodes, last = _last(db, "nodes"), _last(db, "triplets")
-    for end in ("subject", "object"):
-        db.execute(
-            f"""INSERT INTO nodes (label, norm_label) SELECT {end}, norm_{end} FROM staged
-                WHERE true ORDER BY n ON CONFLICT (norm_label) DO NOTHING"""
-        )
-    db.execute("UPDATE nodes SET sense = sense_key(label) WHERE id > ?", (nodes,))
+    last = _last(db, "triplets")
+    db.execute(
+        """INSERT INTO nodes (label, norm_label, sense) SELECT label, norm_label, sense FROM names
+           WHERE true ORDER BY k ON CONFLICT (norm_label) DO NOTHING"""
+    )
+    db.execute(
+        """INSERT INTO ends SELECT g.k, n.id FROM names AS g
+           CROSS JOIN nodes AS n ON n.norm_label = g.norm_label"""
+    )
     if db.execute(f"SELECT 1 FROM staged AS g WHERE {_BRINGS} LIMIT 1").fetchone():
         edit.touch(
             f"""t.id IN (SELECT k.id {_SAME}
-                CROSS JOIN triplets AS k ON k.subject_id = s.id
-                    AND k.norm_relation = g.norm_relation AND k.object_id = o.id
+                CROSS JOIN triplets AS k ON k.subject_id = s.node
+                    AND k.norm_relation = g.norm_relation AND k.object_id = o.node
                 WHERE {_BRINGS})"""
         )
     db.execute(
         f"""INSERT INTO triplets (subject_id, relation, norm_relation, object_id,
                 subject_picture, relation_picture, object_picture, source, note, version,
                 created_at, updated_at, confidence, author, origin)
-            SELECT s.id, g.relation, g.norm_relation, o.id, g.subject_picture,
+            SELECT s.node, g.relation, g.norm_relation, o.node, g.subject_picture,
                 g.relation_picture, g.object_picture, g.source, g.note, :version, :at, :at,
                 g.confidence, g.author, g.origin {_SAME} WHERE true ORDER BY g.n
             ON CONFLICT (subject_id, norm_relation, object_id) DO UPDATE SET
@@ -102,7 +139,8 @@ def store(edit: Edit) -> int:
 
 def unstage(db: sqlite3.Connection) -> None:
     """Let go of the staged rows."""
-    db.execute("DROP TABLE IF EXISTS staged")
+    for table in _TABLES:
+        db.execute(f"DROP TABLE IF EXISTS temp.{table}")
 
 
 def _last(db: sqlite3.Connection, table: str) -> int:

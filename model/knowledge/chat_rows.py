@@ -32,7 +32,7 @@ def create(db: sqlite3.Connection) -> Chat:
 def get(db: sqlite3.Connection, chat: ChatId) -> Chat:
     """A conversation with its turns; empty if nobody has written to it."""
     rows = db.execute("SELECT turn FROM turns WHERE chat = ? ORDER BY n", (chat,))
-    return Chat(chat, tuple(_turn(json.loads(row["turn"])) for row in rows))
+    return Chat(chat, tuple(turn_from(json.loads(row["turn"])) for row in rows))
 
 
 def every(db: sqlite3.Connection, limit: int) -> tuple[Chat, ...]:
@@ -58,7 +58,8 @@ def save(db: sqlite3.Connection, chat: ChatId, turns: Sequence[Turn]) -> None:
     )
 
 
-def _turn(values: dict[str, Any]) -> Turn:
+def turn_from(values: dict[str, Any]) -> Turn:
+    """A turn from its JSON values; what an older version did not write has its default."""
     stats = values["stats"]
     return Turn(
         role=values["role"],
@@ -68,6 +69,7 @@ def _turn(values: dict[str, Any]) -> Turn:
         facts=tuple(_fact(fact) for fact in values["facts"]),
         stats=None if stats is None else AnswerStats(**stats),
         thought=values.get("thought", ""),
+        earlier=values.get("earlier", ""),
     )
 
 
@@ -115,6 +117,16 @@ def traces(db: sqlite3.Connection, keys: Sequence[str]) -> dict[str, str]:
     )
     found = {row["key"]: row["answer"] for row in rows}
     return {key: found[key] for key in keys if key in found}
+
+
+def texts(db: sqlite3.Connection, besides: str, most: int) -> tuple[tuple[str, str], ...]:
+    """The oldest questions in words alone with their answers, of all teachers but one."""
+    rows = db.execute(
+        """SELECT question, answer FROM traces WHERE model <> ? AND question <> ''
+           ORDER BY created_at, key LIMIT ?""",
+        (besides, most),
+    )
+    return tuple((row["question"], row["answer"]) for row in rows)
 
 
 # ── settings ────────────────────────────────────────────────────────────────────────────────────

@@ -23,6 +23,8 @@ BUSY_S = 60.0
 The longest transaction is the import of a million triplets; a run must not fail because of it.
 """
 
+EDIT_S = 10.0
+"""How long the edit of a person waits, who would rather be told."""
 LOG_BYTES = 64_000_000
 """The log in front of the database is cut back to this size."""
 BULK_CACHE_KB = 96_000
@@ -45,6 +47,7 @@ class Database:
         self._open: list[tuple[threading.Thread, sqlite3.Connection]] = []
         self._guard = threading.Lock()
         self._users = 0
+        self._at_length = ""
         self._unused = threading.Condition(self._guard)
         self._closed = False
         try:
@@ -55,7 +58,7 @@ class Database:
                 connection.execute("PRAGMA journal_mode = WAL")
                 migrate(connection)
         except Timeout as error:
-            raise self._busy() from error
+            raise self._busy(busy_s) from error
         except OSError as error:
             raise ReasonerError(
                 f"The workspace {path.parent} cannot be written to ({error.strerror or error}). "
@@ -66,15 +69,22 @@ class Database:
             raise
 
     @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that is stored when the block ends, or not at all if it raises."""
-        with self._transaction("BEGIN IMMEDIATE") as connection:
+    def write(self, wait_s: float = BUSY_S) -> Iterator[sqlite3.Connection]:
+        """A transaction that is stored when the block ends, or not at all if it raises.
+
+        Raises: ReasonerError if somebody else writes for longer than ``wait_s``.
+        """
+        with self._transaction("BEGIN IMMEDIATE", min(wait_s, self._busy_s)) as connection:
             yield connection
 
     @contextmanager
-    def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
-        with self._in_use() as connection, self._translated():
-            connection.execute(begin)
+    def _transaction(self, begin: str, wait_s: float) -> Iterator[sqlite3.Connection]:
+        with self._in_use() as connection, self._translated(wait_s):
+            connection.execute(f"PRAGMA busy_timeout = {round(1000 * wait_s)}")
+            try:
+                connection.execute(begin)
+            finally:
+                connection.execute(f"PRAGMA busy_timeout = {round(1000 * self._busy_s)}")
             try:
                 yield connection
                 connection.execute("COMMIT")
@@ -84,20 +94,27 @@ class Database:
                 raise
 
     @contextmanager
-    def write_much(self) -> Iterator[sqlite3.Connection]:
-        """As ``write``, with the memory that a million rows need to be stored quickly."""
+    def write_much(self, what: str) -> Iterator[sqlite3.Connection]:
+        """As ``write``, with the memory that a million rows need to be stored quickly.
+
+        ``what`` is told to whoever waits for it in vain: “An import is being stored”.
+        """
         connection = self._connection()
         connection.execute(f"PRAGMA cache_size = -{BULK_CACHE_KB}")
+        mine = False
         try:
             with self.write() as db:
+                self._at_length, mine = what, True
                 yield db
         finally:
+            if mine:
+                self._at_length = ""
             connection.execute("PRAGMA cache_size = -2000")
 
     @contextmanager
     def scratch(self) -> Iterator[sqlite3.Connection]:
         """A transaction for temporary tables of this thread: nobody waits for it."""
-        with self._transaction("BEGIN") as connection:
+        with self._transaction("BEGIN", self._busy_s) as connection:
             yield connection
 
     @contextmanager
@@ -173,18 +190,19 @@ class Database:
         self._open = [pair for pair in self._open if pair[0].is_alive()]
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translated(self, waited_s: float | None = None) -> Iterator[None]:
         try:
             yield
         except sqlite3.ProgrammingError:
             raise  # a mistake in code, not the world's
         except sqlite3.DatabaseError as error:
-            in_words = self._in_words(str(error))
+            waited_s = self._busy_s if waited_s is None else waited_s
+            in_words = self._in_words(str(error), waited_s)
             if in_words is None:
                 raise
             raise in_words from error
 
-    def _in_words(self, text: str) -> ReasonerError | None:
+    def _in_words(self, text: str, waited_s: float) -> ReasonerError | None:
         # Texts, not codes: Python 3.10 does not hand SQLite's error codes out.
         if "full" in text or "disk I/O" in text:
             free_mb = shutil.disk_usage(self.path.parent).free / 1e6
@@ -194,7 +212,7 @@ class Database:
                 "nothing was half-written."
             )
         if "locked" in text or "busy" in text:
-            return self._busy()
+            return self._busy(waited_s)
         if "malformed" in text or "not a database" in text:
             return ReasonerError(
                 f"The database {self.path} is damaged ({text}). Move the file away and start "
@@ -212,8 +230,13 @@ class Database:
             )
         return None
 
-    def _busy(self) -> ReasonerError:
+    def _busy(self, waited_s: float) -> ReasonerError:
+        if self._at_length:
+            return ReasonerError(
+                f"{self._at_length}; nothing else could be stored for {waited_s:g} seconds. "
+                "Nothing of yours was changed: do it again when that is done."
+            )
         return ReasonerError(
-            f"The database was busy for {self._busy_s:g} seconds: another program is writing to "
+            f"The database was busy for {waited_s:g} seconds: another program is writing to "
             f"{self.path}. Nothing was changed; try again."
         )

@@ -106,26 +106,31 @@ class GraphIndex:
         nodes_F: npt.ArrayLike,
         gate_R: Gate | None = None,
         degree_cap: int | None = None,
+        row_F: npt.ArrayLike | None = None,
     ) -> Edges:
         """All edges that leave the nodes in either direction, in no particular order.
 
         ``gate_R`` weighs the relations, then the inverse ones (2 · ``num_relations`` in all);
-        edges of weight 0 are left out. Of a node with more than ``degree_cap`` edges in one
-        direction, those of the heaviest relations stay, and among equals those that ``spread``
-        puts first: the same ones every time, however the graph came about.
+        edges of weight 0 are left out. Where several questions walk together it has a row for
+        each, and ``row_F`` says whose each node is. Of a node with more than ``degree_cap`` edges
+        in one direction, those of the heaviest relations stay, and among equals those that
+        ``spread`` puts first: the same ones every time, however the graph came about.
 
         Raises: ValueError if the gate has another length.
         """
         nodes = np.asarray(nodes_F, np.int64)
         width = self.num_relations
+        rows = None if row_F is None else np.asarray(row_F, np.int64)
         if gate_R is None:
-            parts = [rows.take(nodes, None, degree_cap) for rows in (self._out, self._in)]
+            parts = [side.take(nodes, None, degree_cap) for side in (self._out, self._in)]
         else:
-            if len(gate_R) != 2 * width:
-                raise ValueError(f"the gate has {len(gate_R)} weights for 2 · {width} relations")
+            if gate_R.shape[-1] != 2 * width:
+                raise ValueError(
+                    f"the gate has {gate_R.shape[-1]} weights for 2 · {width} relations"
+                )
             parts = [
-                self._out.take(nodes, gate_R[:width], degree_cap),
-                self._in.take(nodes, gate_R[width:], degree_cap),
+                self._out.take(nodes, gate_R[..., :width], degree_cap, rows),
+                self._in.take(nodes, gate_R[..., width:], degree_cap, rows),
             ]
         inverse = parts[1]._replace(relation_E=parts[1].relation_E + np.int32(width))
         return joined(parts[0], inverse)

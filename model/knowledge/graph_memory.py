@@ -57,6 +57,10 @@ class Graph:
         """The nodes that have one of the labels, by the label as labels are compared."""
         return index_rows.nodes_named(self.db, labels)
 
+    def labels_of(self, nodes: Sequence[int]) -> dict[int, str]:
+        """The labels of nodes, by id."""
+        return index_rows.labels_of(self.db, nodes)
+
     def words_of(self, triplets: Sequence[int]) -> dict[int, tuple[str, str, str]]:
         """Subject, relation and object of triplets in words, by id."""
         return index_rows.words_of_triplets(self.db, triplets)

@@ -6,7 +6,7 @@ method has returned.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -21,7 +21,8 @@ from model.knowledge import (
     statistics_rows,
     triplet_rows,
 )
-from model.knowledge.database import BUSY_S, Connection, Database
+from model.knowledge.common_words import CommonWords
+from model.knowledge.database import BUSY_S, EDIT_S, Connection, Database
 from model.knowledge.edit_rows import Edit
 from model.knowledge.labels import clean_draft
 from model.knowledge.tick_cache import TickCache
@@ -43,6 +44,7 @@ class GraphStore:
     def __init__(self, path: Path, *, busy_s: float = BUSY_S) -> None:
         self._database = Database(path, busy_s=busy_s)
         self._kept = TickCache()
+        self._common = CommonWords()
 
     def close(self) -> None:
         """Close the file; the store cannot be used afterwards."""
@@ -63,7 +65,7 @@ class GraphStore:
         Raises: InputError as ``add_triplet``.
         """
         cleaned = [clean_draft(draft) for draft in drafts]
-        with self._database.write() as db:
+        with self._database.write(EDIT_S) as db:
             before, edit = search_rows.total(db), Edit(db)
             ids = [triplet_rows.add(edit, draft) for draft in cleaned]
             changed = edit.close()
@@ -94,7 +96,7 @@ class GraphStore:
         """
         with self._database.scratch() as db:
             bulk_rows.stage(db, map(clean_draft, drafts))
-        with self._database.write_much() as db:
+        with self._database.write_much(f"“{name}” is being imported") as db:
             edit = Edit(db)
             added = bulk_rows.store(edit)
             updated = edit.close()
@@ -132,6 +134,13 @@ class GraphStore:
         """
         return self._edit(lambda edit: node_rows.rename(edit, node, label, seen))
 
+    def delete_node(self, node: int, seen: str) -> str:
+        """Delete a node with every triplet that touches it; says in words what was done.
+
+        Raises: StaleEditError if it is no longer called ``seen``; GraphError if it is gone.
+        """
+        return self._edit(lambda edit: node_rows.remove(edit, node, seen))
+
     def merge_nodes(self, keep: int, others: Sequence[int]) -> str:
         """Let a node take over every triplet of the others. Raises: GraphError."""
         return self._edit(lambda edit: node_rows.merge(edit, keep, others))
@@ -141,7 +150,7 @@ class GraphStore:
         return self._edit(lambda edit: node_rows.split(edit, node, triplets, label))
 
     def _edit(self, change: Callable[[Edit], str]) -> str:
-        with self._database.write() as db:
+        with self._database.write(EDIT_S) as db:
             edit = Edit(db)
             words = change(edit)
             edit.close()
@@ -150,12 +159,12 @@ class GraphStore:
 
     def undo(self) -> str:
         """Take the last edit of the graph back; says in words which. Raises: GraphError."""
-        with self._database.write_much() as db:
+        with self._database.write_much("An edit is being undone") as db:
             return edit_rows.undo(db)
 
     def redo(self) -> str:
         """Make the edit again that was undone last; says in words which. Raises: GraphError."""
-        with self._database.write_much() as db:
+        with self._database.write_much("An edit is being made again") as db:
             return edit_rows.redo(db)
 
     # ── reading triplets ────────────────────────────────────────────────────────────────────────
@@ -182,10 +191,33 @@ class GraphStore:
             if ids is not None:
                 wanted = ids[offset : offset + limit]
                 return TripletPage(search_rows.these(db, wanted), len(ids))
-            total = self._kept.get(
-                tick, ("count", words), lambda: search_rows.count(db, words, known)
-            )
+            return self._with_common(db, words, limit, offset, order)
+
+    def _with_common(
+        self, db: Connection, words: tuple[str, ...], limit: int, offset: int, order: str
+    ) -> TripletPage:
+        """A page of a search each of whose words very many triplets have."""
+        tick = edit_rows.now(db)
+        ids_T = self._kept.get(tick, ("common", words), lambda: self._common.found(db, words))
+        total = len(ids_T)
+        if order == "name" and total > search_rows.FEW:
+            # so many that they are met soon on the way through the names
+            known = self._relations(db)
             return TripletPage(search_rows.page(db, words, limit, offset, order, known), total)
+        if order == "name":
+            ids_T = self._kept.get(
+                tick, ("common by name", words), lambda: search_rows.by_name(db, ids_T)
+            )
+        elif order == "newest":
+            ids_T = ids_T[::-1]
+        wanted = ids_T[offset : offset + limit].tolist()
+        return TripletPage(search_rows.these(db, wanted), total)
+
+    def prepare_search(self) -> None:
+        """Read what a search for a common word needs, so that the first one need not wait."""
+        with self._database.read() as db:
+            if search_rows.total(db) > search_rows.FEW:
+                self._common.found(db, ())
 
     def every_triplet(self) -> Iterator[Triplet]:
         """All triplets, oldest first, a page at a time: memory does not grow with the graph."""
@@ -205,11 +237,21 @@ class GraphStore:
 
     # ── the graph ───────────────────────────────────────────────────────────────────────────────
 
-    def graph(self, focus: str = "", *, hops: int = 2, limit: int = 300) -> GraphView:
-        """At most ``limit`` nodes around a label (of all, if empty), most connected first."""
+    def graph(
+        self,
+        focus: str = "",
+        *,
+        hops: int = 2,
+        limit: int = 300,
+        relations: Collection[str] = (),
+    ) -> GraphView:
+        """At most ``limit`` nodes around a label (of all, if empty), most connected first.
+
+        With ``relations`` only triplets of these count, and nodes that have one.
+        """
         with self._database.read() as db:
             tick = edit_rows.now(db)
-            nodes, edges = graph_rows.around(db, focus, hops, limit)
+            nodes, edges = graph_rows.around(db, focus, hops, limit, relations)
             return GraphView(
                 nodes,
                 edges,

@@ -81,6 +81,15 @@ def nodes_named(db: Connection, labels: Sequence[str]) -> dict[str, int]:
     return {row["norm_label"]: row["id"] for row in rows}
 
 
+def labels_of(db: Connection, nodes: Sequence[int]) -> dict[int, str]:
+    """The labels of nodes, by id."""
+    rows = db.execute(
+        "SELECT n.id, n.label FROM json_each(?) AS j CROSS JOIN nodes AS n ON n.id = j.value",
+        (json.dumps(nodes),),
+    )
+    return {node: label for node, label in rows}
+
+
 def words_of_triplets(db: Connection, ids: Sequence[int]) -> dict[int, tuple[str, str, str]]:
     """Subject, relation and object in words, by the id of the triplet."""
     rows = db.execute(

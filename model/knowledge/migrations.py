@@ -14,6 +14,7 @@ from typing import Any
 
 from model.errors import ReasonerError
 from model.knowledge.labels import sense_key
+from model.knowledge.m011_rows import m011_votes
 
 Migration = Callable[[sqlite3.Connection], None]
 
@@ -291,6 +292,27 @@ def m009_graph_log(db: sqlite3.Connection) -> None:
     )
 
 
+def m012_comparisons(db: sqlite3.Connection) -> None:
+    """Comparisons as documents, and the votes on them, which outlive them on the board."""
+    db.execute(
+        """CREATE TABLE comparisons (
+            id TEXT PRIMARY KEY,
+            created_at REAL NOT NULL,
+            title TEXT NOT NULL,
+            state TEXT NOT NULL,
+            document TEXT NOT NULL)"""
+    )
+    db.execute(
+        """CREATE TABLE comparison_votes (
+            comparison TEXT NOT NULL,
+            row INTEGER NOT NULL,
+            best TEXT NOT NULL,
+            sides TEXT NOT NULL,
+            created_at REAL NOT NULL,
+            PRIMARY KEY (comparison, row))"""
+    )
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     m001_triplets,
     m002_runs,
@@ -301,6 +323,8 @@ MIGRATIONS: tuple[Migration, ...] = (
     m007_finding,
     m008_trace_details,
     m009_graph_log,
+    m011_votes,
+    m012_comparisons,
 )
 
 

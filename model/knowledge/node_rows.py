@@ -1,4 +1,4 @@
-"""The SQL of edits that concern whole nodes: another label, two made one, one made two."""
+"""The SQL of edits that concern whole nodes: another label, two made one, one made two, none."""
 
 from __future__ import annotations
 
@@ -32,12 +32,7 @@ def rename(edit: Edit, node: int, label: str, seen: str) -> str:
     Raises: StaleEditError if it is no longer called ``seen``; GraphError if another node is
     called so already; InputError if the label cannot be used.
     """
-    row = get(edit.db, node)
-    if row["label"] != seen:
-        raise StaleEditError(
-            f"Somebody else renamed “{seen}” in the meantime: it is now “{row['label']}”. "
-            "Nothing was overwritten; look at it and make your change again."
-        )
+    row = _as_seen(edit.db, node, seen)
     label = clean_label(label, "label")
     other = _named(edit.db, label)
     if other is not None and other["id"] != node:
@@ -49,6 +44,22 @@ def rename(edit: Edit, node: int, label: str, seen: str) -> str:
         edit.renamed(row["label"], label)
         edit_rows.relabel(edit.db, row["label"], label, edit.version)
     return f"renamed “{row['label']}” to “{label}” ({_triplets(row['degree'])})."
+
+
+def remove(edit: Edit, node: int, seen: str) -> str:
+    """Delete a node with every triplet that touches it; says in words what was done.
+
+    Raises: StaleEditError if it is no longer called ``seen``; GraphError if it is gone.
+    """
+    row = _as_seen(edit.db, node, seen)
+    # two conditions: SQLite looks each up in its own index
+    for end in ("subject_id", "object_id"):
+        edit.touch(f"t.{end} = ?", node)
+    gone = sum(
+        edit.db.execute(f"DELETE FROM triplets WHERE {end} = ?", (node,)).rowcount
+        for end in ("subject_id", "object_id")
+    )
+    return f"deleted “{row['label']}” ({_triplets(gone)})."
 
 
 def merge(edit: Edit, keep: int, others: Sequence[int]) -> str:
@@ -149,6 +160,16 @@ def split(edit: Edit, node: int, triplets: Sequence[int], label: str) -> str:
         (edit.version, node, fresh, node, fresh, ids),
     )
     return f"split “{label}” off “{row['label']}” ({_triplets(moved)})."
+
+
+def _as_seen(db: sqlite3.Connection, node: int, seen: str) -> sqlite3.Row:
+    row = get(db, node)
+    if row["label"] != seen:
+        raise StaleEditError(
+            f"Somebody else renamed “{seen}” in the meantime: it is now “{row['label']}”. "
+            "Nothing was overwritten; look at it and make your change again."
+        )
+    return row
 
 
 def _named(db: sqlite3.Connection, label: str) -> sqlite3.Row | None:

@@ -101,21 +101,20 @@ def rare(
     return tuple(row["id"] for row in rows)
 
 
-def count(db: sqlite3.Connection, words: Sequence[str], known: Sequence[tuple[str, str]]) -> int:
-    """How many triplets have every word, however many they are."""
-    # nearly all labels are met, so reading all is quicker than the index; relations come first
-    # because their list is short, and what is found there needs no look at the nodes
-    some = "SELECT id FROM nodes WHERE INSTR(norm_label, ?) > 0"
-    parts, values = [], list[str]()
-    for word in words:
-        parts.append(
-            f"(t.norm_relation IN {_THESE} OR t.subject_id IN ({some}) OR t.object_id IN ({some}))"
-        )
-        values += [_containing(word, known), word, word]
-    where = " AND ".join(parts)
-    return int(
-        db.execute(f"SELECT COUNT(*) FROM triplets AS t WHERE {where}", values).fetchone()[0]
+def nodes_containing(db: sqlite3.Connection, word: str) -> list[int]:
+    """The ids of all nodes whose label contains a common word."""
+    # nearly all labels are met, so reading all is quicker than the index of letter triples
+    rows = db.execute("SELECT id FROM nodes WHERE INSTR(norm_label, ?) > 0", (word,))
+    return [node for (node,) in rows]
+
+
+def by_name(db: sqlite3.Connection, ids_T: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The ids of triplets in the order of their names."""
+    rows = db.execute(
+        f"SELECT t.id {JOINED} WHERE t.id IN {_THESE} ORDER BY {_ORDERS['name']}",
+        (json.dumps(ids_T.tolist()),),
     )
+    return np.array([triplet for (triplet,) in rows], np.int32)
 
 
 def these(db: sqlite3.Connection, ids: Sequence[int]) -> tuple[Triplet, ...]:

@@ -11,14 +11,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+from model.compare_records import ComparisonHead, ComparisonId, Vote
 from model.config import DistillConfig
-from model.knowledge import chat_rows, run_rows
-from model.knowledge.graph_store import GraphStore
+from model.knowledge import chat_rows, compare_rows, run_rows
+from model.knowledge.vote_store import VoteStore
 from model.records import Chat, ChatId, Metric, RunId, RunInfo, RunSample, Turn
 
 
-class Store(GraphStore):
-    """The memory of one workspace, in one SQLite file: the graph, runs, answers and chats.
+class Store(VoteStore):
+    """The memory of one workspace, in one SQLite file: the graph, votes, runs, answers and chats.
 
     Raises: ReasonerError if the file cannot be opened, is damaged or comes from a newer version.
     """
@@ -148,6 +149,43 @@ class Store(GraphStore):
         """The answers that are there, by key, in the order of ``keys``."""
         with self._database.read() as db:
             return chat_rows.traces(db, keys)
+
+    def trace_texts(self, besides: str, most: int) -> tuple[tuple[str, str], ...]:
+        """The oldest questions with their answers, of all teachers but the one named."""
+        with self._database.read() as db:
+            return chat_rows.texts(db, besides, most)
+
+    # ── comparisons ─────────────────────────────────────────────────────────────────────────────
+
+    def save_comparison(self, head: ComparisonHead, document: str) -> None:
+        """Keep a comparison as it is now."""
+        with self._database.write() as db:
+            compare_rows.save(db, head, document)
+
+    def comparison(self, comparison: ComparisonId) -> str | None:
+        """The document of a comparison, or ``None``."""
+        with self._database.read() as db:
+            return compare_rows.document(db, comparison)
+
+    def comparisons(self, limit: int = 50) -> tuple[ComparisonHead, ...]:
+        """The comparisons, newest first."""
+        with self._database.read() as db:
+            return compare_rows.every(db, limit)
+
+    def delete_comparison(self, comparison: ComparisonId) -> None:
+        """Remove a comparison; the votes on it stay."""
+        with self._database.write() as db:
+            compare_rows.delete(db, comparison)
+
+    def save_comparison_vote(self, comparison: ComparisonId, vote: Vote) -> None:
+        """Keep a vote on one prompt of a comparison; a second one replaces the first."""
+        with self._database.write() as db:
+            compare_rows.save_vote(db, comparison, vote)
+
+    def comparison_votes(self, comparison: ComparisonId | None = None) -> tuple[Vote, ...]:
+        """The votes on a comparison, or on all, oldest first."""
+        with self._database.read() as db:
+            return compare_rows.votes(db, comparison)
 
     # ── chats and settings ──────────────────────────────────────────────────────────────────────
 

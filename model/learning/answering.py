@@ -10,6 +10,7 @@ from torch import Tensor
 
 from model.learning.examples import IGNORE, Lesson, collate, encode_lesson
 from model.model import ImageTokenReasoningLLM, Prompt
+from model.network.decoding import Steps
 from model.network.image_tokenizer import Message
 from model.network.text_generation import KVCache
 from model.network.text_tokenizer import PAD
@@ -71,6 +72,7 @@ def _answer_together(
     cache = KVCache(
         student.config.decoder, len(asked), length, student.model.embed_tokens.weight.dtype
     )
+    steps = Steps(student.model, cache, wait=True)
     banned = {flag: student.banned_ids(thinking=flag) for flag in (True, False)}
     rows: list[_Row] = []
     done: list[_Row] = []
@@ -82,7 +84,7 @@ def _answer_together(
         else:
             rows.append(row)
     while rows:
-        scores_BV = student.step([r.token for r in rows], [r.position for r in rows], cache)
+        scores_BV = steps([r.token for r in rows], [r.position for r in rows])
         for index in reversed(range(len(rows))):
             row = rows[index]
             row.position += 1
@@ -117,12 +119,20 @@ def _take(
 
 
 @torch.inference_mode()
-def likelihoods(student: ImageTokenReasoningLLM, lessons: Sequence[Lesson]) -> Tensor:
-    """Mean log-probability of each lesson's answer, token by token, in nats. Returns (N)."""
+def answer_nats(
+    student: ImageTokenReasoningLLM, lessons: Sequence[Lesson]
+) -> tuple[Tensor, Tensor]:
+    """What each lesson's answer costs the student, in nats, and over how many tokens. Both (N)."""
     encoded = [encode_lesson(student, lesson) for lesson in lessons]
     batch = collate(encoded, student.tokenizer.id(PAD))
     keep_BS = batch.labels_BS != IGNORE
     logits_KV = student(batch.ids_BS, batch.pixels_NCHW, keep_BS)
     chosen_K1 = logits_KV.log_softmax(-1).gather(-1, batch.labels_BS[keep_BS].unsqueeze(-1))
     total_B = torch.zeros(len(lessons)).index_add_(0, keep_BS.nonzero()[:, 0], chosen_K1[:, 0])
-    return total_B / keep_BS.sum(dim=1)
+    return -total_B, keep_BS.sum(dim=1)
+
+
+def likelihoods(student: ImageTokenReasoningLLM, lessons: Sequence[Lesson]) -> Tensor:
+    """Mean log-probability of each lesson's answer, token by token, in nats. Returns (N)."""
+    nats_N, tokens_N = answer_nats(student, lessons)
+    return -nats_N / tokens_N

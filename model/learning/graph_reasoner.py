@@ -118,12 +118,10 @@ class GraphReasoner(nn.Module):
 
         Raises: InputError if a topic is not in the graph.
         """
-        rows = [[self._word_ids.get(word, UNKNOWN) for word in q.words] for q in questions]
-        longest = max(len(row) for row in rows)
-        words_BT = np.array([row + [PAD] * (longest - len(row)) for row in rows], np.int64)
+        words_BT, lengths = self._numbers(questions)
         tried_HBR = None
         if rng is not None:
-            shape = (self.config.max_hops, len(rows), self.edges.relations)
+            shape = (self.config.max_hops, len(lengths), self.edges.relations)
             tried_HBR = torch.from_numpy(rng.random(shape, np.float32) < TRIED).float()
             hidden = rng.random(words_BT.shape) < self.config.unknown_share
             words_BT[hidden & (words_BT != PAD)] = UNKNOWN
@@ -140,26 +138,46 @@ class GraphReasoner(nn.Module):
             keys += [row * self.edges.nodes + node for node in known]
         return QuestionBatch(
             torch.from_numpy(words_BT),
-            torch.tensor([len(row) for row in rows]),
+            torch.tensor(lengths),
             torch.tensor(topics),
             torch.tensor(keys, dtype=torch.int64),
-            sum(len(row) for row in rows),
+            sum(lengths),
             tried_HBR,
         )
 
-    def forward(self, batch: QuestionBatch, budget: int) -> Walk:
-        """Follow a batch of questions through the graph."""
+    def _numbers(self, questions: Sequence[GraphQuestion]) -> tuple[NDArray[np.int64], list[int]]:
+        rows = [[self._word_ids.get(word, UNKNOWN) for word in q.words] for q in questions]
+        lengths = [len(row) for row in rows]
+        padded = [row + [PAD] * (max(lengths) - len(row)) for row in rows]
+        return np.array(padded, np.int64), lengths
+
+    def _read(self, words_BT: Tensor, lengths_B: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         packed = pack_padded_sequence(
-            self.embedding(batch.words_BT), batch.lengths_B, batch_first=True, enforce_sorted=False
+            self.embedding(words_BT), lengths_B, batch_first=True, enforce_sorted=False
         )
         read, last_2BD = self.reader(packed)
         words_BTD, _ = pad_packed_sequence(read, batch_first=True)
-        sentence_BD = last_2BD.transpose(0, 1).flatten(1)
-        known_BT = batch.words_BT != PAD
+        return words_BTD, words_BT != PAD, last_2BD.transpose(0, 1).flatten(1)
+
+    @torch.inference_mode()
+    def attend(
+        self, questions: Sequence[GraphQuestion]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What questions attend to, whatever graph is walked; their topics need not be known.
+
+        Shapes: hops × questions × relations (2r, and 2r + 1 for its inverse), and how likely each
+        number of hops is: questions × hops.
+        """
+        words_BT, lengths = self._numbers(questions)
+        words = self._read(torch.from_numpy(words_BT), torch.tensor(lengths))
+        asked_HBR = torch.stack(self.attention.relation_attention(*words))
+        hops_BH = self.attention.length(words[2]).softmax(dim=1)
+        return asked_HBR.double().numpy(), hops_BH.double().numpy()
+
+    def forward(self, batch: QuestionBatch, budget: int) -> Walk:
+        """Follow a batch of questions through the graph."""
         return self.attention(  # type: ignore[no-any-return]
-            words_BTD,
-            known_BT,
-            sentence_BD,
+            *self._read(batch.words_BT, batch.lengths_B),
             batch.topic_B,
             self.edges,
             WalkLimits(budget, self.config.gate),

@@ -65,15 +65,18 @@ def fit(
     config: TrainConfig,
     on_step: Callable[[StepReport], Signal],
     checkpoint: Path | None = None,
+    *,
+    on_cpu: bool = False,
 ) -> FitResult:
     """Train ``model`` in place from its checkpoint, or from step 0 where there is none.
 
     ``batches(step)`` returns the batch of a step; ``on_step`` is called after each one and may
     ask to pause or stop. The checkpoint is written every ``checkpoint_every_s`` seconds and
     whenever the loop ends. Of several processes the first one's ``batches``, which must be
-    ``SharedBatches``, and ``on_step`` count for all.
+    ``SharedBatches``, and ``on_step`` count for all. With ``on_cpu`` the model stays where it is
+    even if there is a GPU.
     """
-    team = Team()
+    team = Team(on_cpu=on_cpu)
     accelerator = team.accelerator
     model, *optimizers = accelerator.prepare(model, *_optimizers(model, config))
     plain = accelerator.unwrap_model(model)

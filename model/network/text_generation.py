@@ -135,6 +135,15 @@ class KVCache:
         self.keys[:, target] = self.keys[:, source]
         self.values[:, target] = self.values[:, source]
 
+    def copy(self, row: int, length: int) -> tuple[Tensor, Tensor]:
+        """The first keys and values of a row, to be pasted later. Returns two (L, G, length, K)."""
+        return self.keys[:, row, :, :length].clone(), self.values[:, row, :, :length].clone()
+
+    def paste(self, row: int, caches: tuple[Tensor, Tensor], length: int) -> None:
+        """Write the first ``length`` keys and values of a copy into a row."""
+        self.keys[:, row, :, :length] = caches[0][:, :, :length]
+        self.values[:, row, :, :length] = caches[1][:, :, :length]
+
 
 class Attention(nn.Module):
     """Causal self-attention with fewer key-value heads than query heads."""
@@ -345,10 +354,12 @@ class Sampler:
         """Never draw these tokens from now on; those banned before may be drawn again."""
         self._banned = list(banned)
 
-    def next(self, logits_V: Tensor) -> int:
-        """Choose the next token from the scores of one position."""
+    def next(self, logits_V: Tensor, allowed_V: Tensor | None = None) -> int:
+        """Choose the next token from the scores of one position, among those allowed if given."""
         logits_V = logits_V.float().cpu().clone()  # where the generator is
         logits_V[self._banned] = -torch.inf
+        if allowed_V is not None:
+            logits_V[~allowed_V] = -torch.inf
         if self.config.repetition_penalty != 1.0 and self._seen:
             seen = torch.tensor(sorted(self._seen))
             scores, penalty = logits_V[seen], self.config.repetition_penalty

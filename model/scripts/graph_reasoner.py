@@ -2,10 +2,12 @@
 
     python -m model.scripts.graph_reasoner fit --kb KB.tsv --questions TRAIN.tsv --out DIR
     python -m model.scripts.graph_reasoner answer --model DIR --questions TEST.tsv --report
+    python -m model.scripts.graph_reasoner answer --model DIR --questions TEST.tsv --workspace WS
 
 A line of the graph is ``subject<TAB or |>relation<TAB or |>object``; a line of questions is a text
 with the [topic] in brackets, a tab, and ``answer|answer``. Ctrl-C keeps what was learned so far;
-the same command goes on from there.
+the same command goes on from there. With ``--workspace`` the answers come out of the app's graph
+through its own index, whatever graph was learned from.
 """
 
 from __future__ import annotations
@@ -14,7 +16,6 @@ import argparse
 import dataclasses
 import hashlib
 import json
-import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -22,9 +23,12 @@ from pathlib import Path
 
 import torch
 
-from model.errors import ReasonerError
+from model.errors import InputError, ReasonerError
 from model.graph_records import RowProblem
-from model.learning.graph_paths import best_path
+from model.knowledge.graph_memory import GraphMemory
+from model.knowledge.store import Store
+from model.learning.graph_answers import FoundAnswer, answers_from
+from model.learning.graph_paths import Edge, best_path
 from model.learning.graph_questions import (
     GraphQuestion,
     missing_labels,
@@ -41,19 +45,10 @@ from model.learning.graph_reasoner import (
 )
 from model.learning.reasoner_folder import load_reasoner, save_reasoner
 from model.learning.training import Signal, StepReport
+from model.paths import database
+from model.scripts.console import Interrupt
 
 SHOWN_PROBLEMS = 10
-
-
-class Interrupt:
-    """Ctrl-C as a wish: the step under way ends, what was learned is kept."""
-
-    def __init__(self) -> None:
-        self.asked = False
-        signal.signal(signal.SIGINT, self._ask)
-
-    def _ask(self, number: int, frame: object) -> None:
-        self.asked = True
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -85,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     ask = commands.add_parser("answer", help="answer questions")
     ask.add_argument("--model", type=Path, required=True, help="folder of the reasoner")
     ask.add_argument("--questions", type=Path, required=True)
+    ask.add_argument("--workspace", type=Path, help="data directory of the app to be asked")
     ask.add_argument("--report", action="store_true", help="print figures, not every answer")
     return parser
 
@@ -141,6 +137,9 @@ def _mark(options: argparse.Namespace, config: ReasonerConfig) -> str:
 def _answer(options: argparse.Namespace) -> int:
     model = load_reasoner(options.model)
     questions, bad_lines = read_questions(options.questions)
+    if options.workspace is not None:
+        _tell(options.questions, bad_lines)
+        return _answer_from(options, model, questions, len(bad_lines))
     strange = [question for question in questions if model.node_of(question.topic) is None]
     _tell(
         options.questions,
@@ -153,17 +152,48 @@ def _answer(options: argparse.Namespace) -> int:
     started = time.monotonic()
     ranked = rank_answers(model, questions)
     seconds = time.monotonic() - started
-    figures = report(questions, ranked, seconds) | {"bad_lines": len(bad_lines)}
+    _print_report(report(questions, ranked, seconds) | {"bad_lines": len(bad_lines)})
+    return 0
+
+
+def _answer_from(
+    options: argparse.Namespace,
+    model: GraphReasoner,
+    questions: Sequence[GraphQuestion],
+    bad_lines: int,
+) -> int:
+    """Ask the graph of a workspace."""
+    file = database(options.workspace)
+    if not file.is_file():
+        raise InputError(f"{options.workspace} is no workspace: it has no {file.name}.")
+    store = Store(file)
+    try:
+        with GraphMemory(store).current() as graph:
+            started = time.monotonic()
+            found = answers_from(graph, model, questions)
+            seconds = time.monotonic() - started
+    finally:
+        store.close()
+    if options.report:
+        _print_report(report(questions, found, seconds) | {"bad_lines": bad_lines})
+        return 0
+    for question, answers in zip(questions, found, strict=True):
+        _print_found(question, answers[:3], answers[0].path if answers else ())
+    return 0
+
+
+def _print_report(figures: dict[str, object]) -> None:
     print(f"{'questions':<16}{figures['questions']:>8}   (unknown topics count as wrong)")
     print(f"{'Hits@1':<16}{figures['hits_at_1']:>8.4f}")
     print(f"{'Hits@10':<16}{figures['hits_at_10']:>8.4f}")
     print(f"{'ms per question':<16}{figures['ms_per_question']:>8.3f}")
     print(json.dumps(figures))
-    return 0
 
 
 def report(
-    questions: Sequence[GraphQuestion], ranked: Sequence[Sequence[RankedAnswer]], seconds: float
+    questions: Sequence[GraphQuestion],
+    ranked: Sequence[Sequence[RankedAnswer | FoundAnswer]],
+    seconds: float,
 ) -> dict[str, object]:
     """How many questions have a right answer first, and among the first ten."""
     first = tenth = 0
@@ -185,13 +215,23 @@ def report(
 def _print_answers(model: GraphReasoner, questions: Sequence[GraphQuestion]) -> None:
     """Each question, its best answers with their scores, and the way to the first."""
     for question, answers in zip(questions, rank_answers(model, questions, best=3), strict=True):
-        print(question.text)
-        for answer in answers:
-            print(f"  {answer.score:.2f}  {answer.label}")
+        path: Sequence[Edge] = ()
         if answers:
             walk = model(model.batch([question]), model.config.answer_budget)
-            for subject, relation, object_ in best_path(model, walk, 0, answers[0].label):
-                print(f"        {subject} —{relation}→ {object_}")
+            path = best_path(model, walk, 0, answers[0].label)
+        _print_found(question, answers, path)
+
+
+def _print_found(
+    question: GraphQuestion,
+    answers: Sequence[RankedAnswer | FoundAnswer],
+    path: Sequence[Edge],
+) -> None:
+    print(question.text)
+    for answer in answers:
+        print(f"  {answer.score:.2f}  {answer.label}")
+    for subject, relation, object_ in path:
+        print(f"        {subject} —{relation}→ {object_}")
 
 
 def _tell(path: Path, problems: Sequence[RowProblem]) -> None:

@@ -29,6 +29,7 @@ from model.records import (
     StudentId,
     Turn,
 )
+from model.serving.feedback import Feedback
 from model.serving.known_pictures import KnownPictures
 from model.serving.students import Students
 
@@ -80,8 +81,13 @@ class Asking:
         pictures: Pictures,
         students: Students,
         graph_is_filled: Callable[[], None],
+        feedback: Feedback,
     ) -> None:
-        """``graph_is_filled`` returns once the examples are in the graph."""
+        """``graph_is_filled`` returns once the examples are in the graph.
+
+        ``feedback`` keeps the answers of the current student, so that a vote on them can teach.
+        """
+        self._feedback = feedback
         self._store, self._pictures, self._students = store, pictures, students
         self._graph_is_filled = graph_is_filled
         self.known_pictures = KnownPictures(store, pictures)
@@ -113,7 +119,10 @@ class Asking:
         from model.network.image_tokenizer import Message
 
         started = time.monotonic()
-        engine, turn = self._students.engine(student), in_one_turn(turns)
+        turn = in_one_turn(turns)
+        chosen = self._feedback.choose(turn, settings) if settings.choose and not student else None
+        settings = chosen.settings if chosen else settings
+        engine = self._students.engine(student, taught=chosen is None or chosen.taught)
         strangers = self._strangers(engine, turn.pictures)
         if strangers:
             text = _refusal(strangers[0], len(turn.pictures))
@@ -125,7 +134,8 @@ class Asking:
         prompt = engine.student.prompt(
             [message], images, lines, room=settings.max_tokens, think=settings.think
         )
-        return engine.ask(prompt, settings, facts)
+        answer = engine.ask(prompt, settings, facts)
+        return self._feedback.recorded(answer, turn, chosen) if student is None else answer
 
     def expect(self, turn: Turn) -> Expectation | None:
         """The known picture that is most like what the student imagines as the outcome.
@@ -166,7 +176,7 @@ class Asking:
                 labels.append(name)
             else:
                 look_alikes += self.known_pictures.look_alikes(engine, picture)
-        config = RetrievalConfig(mode=settings.retrieval)
+        config = RetrievalConfig(settings.retrieval, settings.facts, settings.hops)
         with self._memory.current() as graph:
             return tuple(retrieve(graph, turn.text, labels, look_alikes, config))
 

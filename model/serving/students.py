@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from model.errors import BundleError, BundleNotFound, EngineBusy
 from model.records import StudentId, StudentInfo, StudentStatus
 
 if TYPE_CHECKING:
+    from model.model import ImageTokenReasoningLLM
     from model.serving.engine import Engine
 
 log = logging.getLogger(__name__)
@@ -33,6 +35,14 @@ SHIPPED_SETTING = "shipped"
 """Under this name the store keeps the folder of the student that the app was started with."""
 
 
+@dataclass(frozen=True)
+class Taught:
+    """What votes taught a student: the file of its adapter, and the hash of the weights with it."""
+
+    adapter: Path
+    weights_hash: str
+
+
 class EnginePool:
     """Engines by weights, shared by all visitors; the ones used longest ago are unloaded."""
 
@@ -41,8 +51,11 @@ class EnginePool:
         self._lock = threading.Lock()
         self._engines: OrderedDict[str, Future[Engine]] = OrderedDict()
 
-    def engine(self, path: Path, weights_hash: str) -> Future[Engine]:
-        """The engine of a bundle, loaded in the background if it is not there yet."""
+    def engine(self, path: Path, weights_hash: str, adapter: Path | None = None) -> Future[Engine]:
+        """The engine of a bundle, loaded in the background if it is not there yet.
+
+        ``weights_hash`` is that of the weights with the ``adapter``, if there is one.
+        """
         key = f"{path}@{weights_hash}"
         with self._lock:
             future = self._engines.get(key)
@@ -50,15 +63,37 @@ class EnginePool:
                 future = Future()
                 self._engines[key] = future
                 name = f"load-{path.name}"
-                threading.Thread(target=self._load, args=(path, future), name=name).start()
+                loading = (path, weights_hash, adapter, future)
+                threading.Thread(target=self._load, args=loading, name=name).start()
             self._engines.move_to_end(key)
             self._unload_oldest()
         return future
 
-    def _load(self, path: Path, future: Future[Engine]) -> None:
+    def is_loaded(self, path: Path, weights_hash: str) -> bool:
+        """Whether a bundle's engine is in memory; unlike ``engine`` this loads nothing."""
+        with self._lock:
+            future = self._engines.get(f"{path}@{weights_hash}")
+        return future is not None and future.done() and future.exception() is None
+
+    def unload(self, path: Path, weights_hash: str) -> None:
+        """Let go of a bundle's engine, if it is loaded and nobody is being answered."""
+        key = f"{path}@{weights_hash}"
+        with self._lock:
+            future = self._engines.get(key)
+        loaded = future is not None and future.done() and future.exception() is None
+        if future is None or not loaded or not future.result().idle():
+            return
+        with self._lock:
+            self._engines.pop(key, None)
+        future.add_done_callback(_close)
+
+    def _load(
+        self, path: Path, weights_hash: str, adapter: Path | None, future: Future[Engine]
+    ) -> None:
         # torch takes a second to import; this thread is the first that needs it
         import torch
 
+        from model.bundles.adapter_file import apply_adapter, read_tensors
         from model.model import ImageTokenReasoningLLM
         from model.serving.engine import Engine
 
@@ -66,7 +101,10 @@ class EnginePool:
         torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
         try:
             student = ImageTokenReasoningLLM.load_from_bundle(path)
-            future.set_result(Engine(student, bundle_info(path, SHIPPED).weights_hash))
+            if adapter is not None:
+                base_hash = bundle_info(path, SHIPPED).weights_hash
+                apply_adapter(student, read_tensors(adapter, base_hash))
+            future.set_result(Engine(student, weights_hash))
         except (BundleError, RuntimeError) as error:
             log.warning("could not load %s: %s", path, error)
             future.set_exception(error)
@@ -113,7 +151,10 @@ class Students:
         pool: EnginePool,
         current: StudentId = SHIPPED,
         on_change: Callable[[StudentId], None] = lambda student: None,
+        taught: Callable[[str], Taught | None] = lambda weights_hash: None,
     ) -> None:
+        """``taught`` tells what votes taught the student whose bundle has these weights."""
+        self._taught = taught
         self._folder, self._shipped, self._pool = folder, shipped, pool
         self._current = current
         self._on_change = on_change
@@ -153,7 +194,7 @@ class Students:
         info = self.info(student)
         self._current = student
         self._on_change(student)
-        self._pool.engine(self.path(student), info.weights_hash)
+        self._engine(info)
 
     def status(self) -> StudentStatus:
         """Whether the current student is ready, and who it is."""
@@ -161,22 +202,70 @@ class Students:
             info = self.info(self.current)
         except BundleError as error:
             return StudentStatus("failed", None, str(error))
-        future = self._pool.engine(self.path(info.id), info.weights_hash)
+        future = self._engine(info)
+        info = self.answering(info)
         if not future.done():
             return StudentStatus("loading", info, "The student is being loaded.")
         fault = future.exception()
         return StudentStatus("failed", info, str(fault)) if fault else StudentStatus("ready", info)
 
-    def engine(self, student: StudentId | None = None) -> Engine:
-        """The engine of a student, waiting until it is loaded. Raises: BundleError, EngineBusy."""
+    def engine(self, student: StudentId | None = None, *, taught: bool = True) -> Engine:
+        """The engine of a student, waiting until it is loaded; not ``taught``: without its votes.
+
+        Raises: BundleError, EngineBusy.
+        """
         info = self.info(student or self.current)
-        future = self._pool.engine(self.path(info.id), info.weights_hash)
+        plain = self._pool.engine
+        future = self._engine(info) if taught else plain(self.path(info.id), info.weights_hash)
         try:
             return future.result(timeout=LOAD_LIMIT_S)
         except FutureTimeout as error:
             raise EngineBusy(
                 f"{info.name} is still not loaded after {LOAD_LIMIT_S:.0f} s. Try again."
             ) from error
+
+    def answering(self, info: StudentInfo) -> StudentInfo:
+        """A student as it answers: what votes taught it changes its weights."""
+        taught = self._taught(info.weights_hash)
+        return replace(info, weights_hash=taught.weights_hash) if taught else info
+
+    def _engine(self, info: StudentInfo) -> Future[Engine]:
+        taught, path = self._taught(info.weights_hash), self.path(info.id)
+        if taught is None:
+            return self._pool.engine(path, info.weights_hash)
+        return self._pool.engine(path, taught.weights_hash, taught.adapter)
+
+    def keep_taught(self, student: StudentId, name: str, origin: str) -> StudentId:
+        """Write a student with what votes taught it as a bundle of its own; returns its id.
+
+        Raises: BundleError; EngineBusy if it does not load.
+        """
+        info, engine = self.info(student), self.engine(student)
+        name = name.strip()[:60] or f"{info.name}, {origin}"
+        kept = StudentId(f"votes-{engine.weights_hash[:12]}")
+
+        def write(learner: ImageTokenReasoningLLM) -> None:
+            card = learner.card
+            made = f"{info.name}, {origin}"
+            learner.card = replace(card, name=name, origin=made, parent=student, created_at=0.0)
+            try:
+                learner.save(self._folder / kept)
+            finally:
+                learner.card = card
+
+        engine.run(write).result()
+        return kept
+
+    def is_loaded(self, student: StudentId) -> bool:
+        """Whether a student is in memory. Raises: BundleError."""
+        info = self.answering(self.info(student))
+        return self._pool.is_loaded(self.path(student), info.weights_hash)
+
+    def unload(self, student: StudentId) -> None:
+        """Free the memory of a student, unless the page answers with it. Raises: BundleError."""
+        if student != self.current:
+            info = self.answering(self.info(student))
+            self._pool.unload(self.path(student), info.weights_hash)
 
     def delete(self, student: StudentId) -> None:
         """Remove a student from disk. Raises: BundleError for the shipped or the current one."""

@@ -64,7 +64,7 @@ class App:
             try:
                 if requests.get(self.url, timeout=5).status_code in (200, 401):
                     return
-            except requests.ConnectionError:
+            except (requests.ConnectionError, requests.Timeout):
                 time.sleep(0.05)
             assert self.process.poll() is None, self.workspace.with_suffix(".log").read_text()
         raise AssertionError(f"no page after {LIMIT_S} s")

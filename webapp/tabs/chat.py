@@ -14,18 +14,28 @@ from model.config import SampleConfig
 from model.errors import InputError, ReasonerError
 from model.records import Chat, Role, Turn
 from webapp.backend import Backend, Door
-from webapp.chat_format import ExampleQuestion, example_questions, messages, note
-from webapp.chat_stream import NOT_EDITING, Frame, last_facts, stream, visible, whole
+from webapp.chat_format import ExampleQuestion, example_questions, note
+from webapp.chat_stream import (
+    NOT_EDITING,
+    Frame,
+    conversation,
+    last_facts,
+    stream,
+    visible,
+    whole,
+)
 from webapp.config_form import config_from, draw_knobs, picked
 from webapp.fact_list import facts_html, why_html
 from webapp.node_panel import node_question
 from webapp.open_answers import OpenAnswers
 from webapp.remember_form import RememberForm, draw_remember, wire_remember
 from webapp.theme import ASSETS
+from webapp.vote_events import VoteLinks, another_draw, draw_better, wire_votes
+from webapp.vote_panel import VotePanel, draw_news, draw_votes
 from webapp.widgets import QUIET, bind, served
 
-KNOBS = ("temperature", "max_tokens", "seed", "use_graph", "think")
-MORE_KNOBS = ("top_k", "top_p", "min_p", "repetition_penalty")
+KNOBS = ("temperature", "max_tokens", "seed", "use_graph", "think", "choose")
+MORE_KNOBS = ("retrieval", "top_k", "top_p", "min_p", "repetition_penalty")
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,7 @@ class ChatTab:
     new_chat: gr.Button
     why: gr.HTML
     remember: RememberForm
+    votes: VotePanel
 
 
 def build(door: Door) -> ChatTab:
@@ -53,14 +64,17 @@ def build(door: Door) -> ChatTab:
         with gr.Column(scale=3, min_width=320, elem_classes="itr-chat-main"):
             examples = gr.HTML(elem_id="chat-examples", js_on_load=None)
             log = _draw_log()
+            better = draw_better()
             banner, cancel = _draw_banner()
             composer = _draw_composer()
+            news = draw_news()
         with gr.Column(scale=1, min_width=260, elem_classes="itr-chat-side"):
             new_chat = gr.Button("New chat", elem_id="chat-new", size="sm")
             remember = draw_remember()
             gr.HTML("<h2>Why</h2>")
             why = gr.HTML(facts_html(()), elem_id="chat-why", js_on_load=_script())
             settings = _draw_settings()
+            votes = draw_votes(news)
     frame = [log, chat, token, composer, roles, why, examples, editing, banner]
     streamed: dict[str, Any] = {
         "outputs": frame,
@@ -89,13 +103,14 @@ def build(door: Door) -> ChatTab:
     for trigger in (log.select, why.show):
         trigger(chosen, [chat], [why], **QUIET)
     wire_remember(door, remember, why.remember, chat)
+    wire_votes(door, why, VoteLinks(log, chat, votes, better))
     composer.stop(
         bind(door, partial(on_stop, answers=answers)), [token], None, queue=False, **QUIET
     )
     fresh = bind(door, partial(on_new, answers=answers))
     gr.on([new_chat.click, log.clear], fresh, [token], frame, **QUIET)
     gr.on(None, bind(door, on_load), None, frame, **QUIET)
-    return ChatTab(composer, roles, log, chat, new_chat, why, remember)
+    return ChatTab(composer, roles, log, chat, new_chat, why, remember, votes)
 
 
 def _script() -> str:
@@ -175,7 +190,7 @@ def on_send(
         turn = _user_turn(backend, message or {}, tuple(roles or ()))
         config = _settings(settings)
     except ReasonerError as exc:
-        shown = [*messages(chat.turns, backend.thumbnail), note(str(exc), "error")]
+        shown = [*conversation(backend, chat.turns), note(str(exc), "error")]
         yield Frame(log=visible(shown), chat=chat, examples=gr.update(visible=False)).outputs()
         return
     kept = chat.turns[:editing] if _question(chat, editing) else chat.turns
@@ -185,18 +200,22 @@ def on_send(
 def on_retry(
     backend: Backend, chat: Chat | None, token: str, *settings: Any, answers: OpenAnswers
 ) -> Iterator[tuple[Any, ...]]:
-    """Ask the last question again.
+    """Ask the last question again; where the same words would come again, others are drawn.
 
     Inputs: chat, token, the settings' knobs
     Outputs: the frame
     """
     _refuse_second(answers, token)
     turns = list((chat or backend.latest_chat()).turns)
+    before: Turn | None = None
     while turns and turns[-1].role == "assistant":
+        before = before or turns[-1]
         turns.pop()
     if chat is None or not turns:
         raise InputError("There is no question to ask again. Write one, then send it.")
-    yield from stream(backend, answers, Chat(chat.id, tuple(turns)), _settings(settings))
+    config = another_draw(backend, _settings(settings), before)
+    earlier = before.stats.answer if before and before.stats else ""
+    yield from stream(backend, answers, Chat(chat.id, tuple(turns)), config, earlier=earlier)
 
 
 def on_edit(

@@ -1,237 +1,238 @@
-"""Compare: two students, the same prompts, their answers side by side, and figures."""
+"""Compare: students and teachers answer the same prompts side by side, and are measured."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from model.config import SampleConfig
+from model.compare_records import Best, ComparisonId
 from model.errors import InputError
-from model.records import Evaluation, StudentId, StudentInfo
 from webapp.backend import Backend, Door
-from webapp.compare_format import (
-    LETTERS,
-    answers_table,
-    idle_pane_html,
-    measures_html,
-    pane_html,
+from webapp.compare_form import (
+    CompareForm,
+    compare_config,
+    draw_form,
+    lines_of,
+    side_choices,
 )
-from webapp.config_form import config_from, draw_knobs
-from webapp.formatting import student_words
-from webapp.open_answers import OpenAnswers
-from webapp.panes import Pane, Questions, race
+from webapp.compare_format import board_html, set_html
+from webapp.compare_shelf import CompareShelf, draw_shelf, wire_shelf
+from webapp.compare_view import CompareView, draw_panes, followed, show, skipped, voted_row
+from webapp.run_format import teacher_html
 from webapp.widgets import QUIET, Wire, bind
 
-PROMPTS = (
-    "What happens if I heat an egg?",
-    "What happens if I water a seed?",
-    "What happens if I freeze water?",
-    "What happens if I heat corn?",
-    "What happens if I cut a tree?",
-    "I water a seed, then wait. What do I get?",
-    "What can you do?",
-    "Who are you?",
-    "What is popcorn made from?",
-    "Who won the World Cup?",
-)
-MOST_PROMPTS = 50
-KNOBS = ("temperature", "max_tokens", "seed")
+_KEEP_LINK = """id => {
+    if (!id) return;
+    const here = new URL(window.location.href);
+    here.searchParams.set('compare', id);
+    window.history.replaceState(window.history.state, '', here);
+}"""
+LINKED = "() => new URLSearchParams(window.location.search).get('compare') || ''"
+"""What the page's address names, for the listener that reopens it."""
 
 
 @dataclass(frozen=True)
 class CompareTab:
-    """What other tabs may reach: the two choices, and the way to a first student of one's own."""
+    """What other tabs may reach: the first two sides, and the way to a student of one's own."""
 
     left: gr.Dropdown
     right: gr.Dropdown
     distill_first: gr.Button
     reload: Wire
+    reopen: Wire
 
 
-def build(door: Door) -> CompareTab:
+def build(door: Door, *, multi_user: bool = False) -> CompareTab:
     """Draw the tab inside the current one, and wire it."""
-    answers, token = OpenAnswers(), gr.State("")
     with gr.Column(visible=False, elem_classes="itr-empty", elem_id="compare-empty") as empty:
         gr.HTML(
-            "<h3>Two students are needed</h3><p>There is one student so far. Distil another one, "
-            "then see here what it does better and what it does worse.</p>"
+            "<h3>There is one student so far</h3><p>Compare it with a teacher, or distil another "
+            "one and see here what it does better and what it does worse.</p>"
         )
         first = gr.Button("Distil a student first", variant="primary", elem_id="compare-distill")
     with gr.Column(elem_classes=["itr-panel", "itr-form"]):
-        with gr.Row():
-            left = gr.Dropdown(choices=[], label="Student A", min_width=240, elem_id="compare-left")
-            right = gr.Dropdown(
-                choices=[], label="Student B", min_width=240, elem_id="compare-right"
-            )
-        with gr.Row(equal_height=False):
-            prompts, picture = _draw_questions()
-        with gr.Accordion("Settings", open=False):
-            settings = draw_knobs(SampleConfig, KNOBS, "compare")
+        form = draw_form(multi_user)
         with gr.Row(elem_classes="itr-actions"):
             run = gr.Button("Run", variant="primary", elem_id="compare-run", min_width=120)
             stop = gr.Button("Stop", visible=False, elem_id="compare-stop", min_width=120)
-            measure = gr.Button("Measure both", elem_id="compare-measure", min_width=120)
-    with gr.Row(equal_height=False, elem_classes="itr-panes"):
-        panes = [
-            gr.HTML(
-                idle_pane_html(letter),
-                elem_id=f"compare-{letter.lower()}",
-                elem_classes="itr-pane",
-            )
-            for letter in LETTERS
-        ]
-    table = gr.HTML(elem_id="compare-table")
-    measures = gr.HTML(elem_id="compare-measures")
-    outputs = [token, *panes, table, run, stop]
-    run.click(
-        bind(door, partial(on_run, answers=answers)),
-        [left, right, prompts, picture, token, *settings],
-        outputs,
+    view = draw_panes(run, stop)
+    shelf = draw_shelf(view)
+    _wire_run(door, form, view)
+    _wire_votes(door, view, shelf)
+    reload = _wire_form(door, form, empty)
+    wire_shelf(door, view, shelf)
+    reopen = Wire(bind(door, on_link), [view.shown], view.outputs)
+    return CompareTab(form.sides[0], form.sides[1], first, reload, reopen)
+
+
+def _wire_run(door: Door, form: CompareForm, view: CompareView) -> None:
+    view.run.click(
+        bind(door, on_run),
+        form.inputs,
+        view.outputs,
         api_name="compare",
-        api_description="Both students answer the same prompts; streams the two panes.",
+        api_description="Two or three sides answer the same prompts; streams panes and figures.",
         show_progress="hidden",
         concurrency_limit=None,
         trigger_mode="once",
     )
-    stop.click(bind(door, partial(on_stop, answers=answers)), [token], queue=False, **QUIET)
-    measure.click(
-        bind(door, on_measure),
-        [left, right],
-        [measures],
-        api_name="measure",
-        show_progress="hidden",
-        concurrency_limit=2,
-        trigger_mode="once",
-    )
-    listed = [left, right, empty]
-    gr.on(None, bind(door, on_students), None, listed, **QUIET)
-    reload = Wire(bind(door, on_students, polled=True), [left, right], listed)
-    return CompareTab(left, right, first, reload)
+    view.stop.click(bind(door, on_stop), [view.shown], queue=False, **QUIET)
+    view.shown.change(None, [view.shown], None, js=_KEEP_LINK, **QUIET)
 
 
-def _draw_questions() -> tuple[gr.Textbox, gr.Image]:
-    prompts = gr.Textbox(
-        "\n".join(PROMPTS),
-        label="Prompts, one per line",
-        lines=8,
-        max_lines=16,
-        scale=3,
-        elem_id="compare-prompts",
+def _wire_votes(door: Door, view: CompareView, shelf: CompareShelf) -> None:
+    asked = [view.shown, view.revealed]
+    bests: tuple[Best, ...] = ("A", "B", "C", "tie", "bad")
+    for button, best in zip(view.votes, bests, strict=True):
+        button.click(
+            bind(door, partial(on_vote, best=best)), asked, [*view.outputs, shelf.board], **QUIET
+        )
+    view.reveal.click(bind(door, on_reveal), [view.shown], [view.revealed, *view.outputs], **QUIET)
+
+
+def _wire_form(door: Door, form: CompareForm, empty: gr.Column) -> Wire:
+    form.prompt_set.change(
+        bind(door, on_set),
+        [form.prompt_set],
+        [form.prompts, form.upload, form.questions, form.pictures, form.set_words],
+        **QUIET,
     )
-    picture = gr.Image(
-        label="Picture for all prompts (optional)",
-        type="filepath",
-        sources=["upload", "clipboard"],
-        height=220,
-        scale=1,
-        min_width=220,
-        buttons=[],
-        elem_id="compare-picture",
+    form.upload.upload(bind(door, on_upload), [form.upload, form.prompts], [form.prompts], **QUIET)
+    form.find.click(
+        bind(door, on_find),
+        [form.address, *form.sides],
+        [form.status, form.models, form.judge, *form.sides],
+        show_progress="minimal",
+        api_visibility="private",
     )
-    return prompts, picture
+    listed = [*form.sides, empty]
+    gr.on(None, bind(door, on_sides), None, listed, **QUIET)
+    return Wire(bind(door, on_sides, polled=True), [form.models, *form.sides], listed)
 
 
 # ── handlers ────────────────────────────────────────────────────────────────────────────────────
 
 
-def on_students(backend: Backend, left: Any = None, right: Any = None) -> tuple[Any, Any, Any]:
-    """Refresh both lists of students, keeping the choices that still exist.
+def on_sides(
+    backend: Backend, models: tuple[str, ...] = (), *chosen: str | None
+) -> tuple[Any, ...]:
+    """Refresh the lists of who can answer, keeping the choices that still exist.
 
-    Inputs: left, right
-    Outputs: left, right, empty state
+    Inputs: found models, A, B, C
+    Outputs: A, B, C, empty state
     """
-    students = backend.students()
-    known = [info.id for info in students]
+    choices = side_choices(backend, models)
+    known = [side for _, side in choices]
+    first, second, third = (*chosen, None, None, None)[:3]
     current = backend.student().info
-    first = left if left in known else (current.id if current else next(iter(known), None))
-    others = [student for student in known if student != first]
-    second = right if right in known else next(iter(others), first)
-    choices = [(student_words(info), info.id) for info in students]
+    first = first if first in known else str(current.id if current else known[0])
+    others = [side for side in known if side != first]
+    second = second if second in others else others[0]
+    third = third if third in known else ""
     return (
         gr.update(choices=choices, value=first),
         gr.update(choices=choices, value=second),
-        gr.update(visible=len(students) < 2),
+        gr.update(choices=[("Nobody", ""), *choices], value=third),
+        gr.update(visible=len(backend.students()) < 2),
     )
 
 
-def on_run(
-    backend: Backend,
-    left: str | None,
-    right: str | None,
-    prompts: str | None,
-    picture: str | None,
-    token: str,
-    *settings: Any,
-    answers: OpenAnswers,
-) -> Iterator[tuple[Any, ...]]:
-    """Let both students answer every prompt, side by side.
+def on_find(backend: Backend, address: str, *chosen: str | None) -> tuple[Any, ...]:
+    """Ask an Ollama server for its models, to be compared and to judge.
 
-    Inputs: left, right, prompts, picture, token, the settings' knobs
-    Outputs: token, pane A, pane B, table, run, stop
+    Inputs: address, A, B, C
+    Outputs: status, found models, judge, A, B, C
     """
-    if answers.is_open(token):
-        raise InputError("A comparison is still under way. Stop it first.")
-    students = _both(backend, left, right)
-    questions = Questions(
-        prompt_lines(prompts),
-        backend.add_picture(Path(picture)) if picture else None,
-        config_from(SampleConfig, KNOBS, settings),
-    )
-    panes: tuple[Pane, ...] = ()
-    ids = [info.id for info in students]
-    for open_token, panes in race(backend, ids, questions, answers):
-        shown = [
-            pane_html(pane, letter, info.name, questions.prompts)
-            for pane, letter, info in zip(panes, LETTERS, students, strict=True)
-        ]
-        yield (open_token, *shown, "", gr.update(visible=False), gr.update(visible=True))
-    table = answers_table(panes, questions.prompts)
-    idle = gr.update(visible=True), gr.update(visible=False)
-    yield ("", gr.skip(), gr.skip(), table, *idle)
+    status = backend.teacher_status("ollama", (address or "").strip())
+    models = tuple(model.name for model in status.models if model.can_chat)
+    judge = gr.update(choices=[("Nobody", ""), *models], value="")
+    return (teacher_html(status), models, judge, *on_sides(backend, models, *chosen)[:3])
 
 
-def on_stop(backend: Backend, token: str, *, answers: OpenAnswers) -> None:
-    """Stop both panes within one step.
+def on_set(backend: Backend, prompt_set: str) -> tuple[Any, ...]:
+    """Show the fields of one kind of prompts.
 
-    Inputs: token
+    Inputs: prompt set
+    Outputs: prompts, upload, questions, pictures, words about the set
     """
-    answers.cancel(token)
+    typed = gr.update(visible=prompt_set == "typed")
+    drawn = prompt_set == "microworld"
+    words = set_html(prompt_set, backend.comparing().ten_prompts())
+    return typed, typed, gr.update(visible=drawn), gr.update(visible=not drawn), words
 
 
-def on_measure(backend: Backend, left: str | None, right: str | None) -> Iterator[str]:
-    """Measure both students on the same fresh micro-world questions.
+def on_upload(backend: Backend, file: str | None, text: str) -> str:
+    """Put the prompts of a file, and their right answers, into the field.
 
-    Inputs: left, right
-    Outputs: measures
+    Inputs: file, prompts
+    Outputs: prompts
     """
-    results: list[tuple[str, str, Evaluation]] = []
-    students = _both(backend, left, right)
-    for letter, info in zip(LETTERS, students, strict=True):
-        done = measures_html(results) if results else ""
-        yield f'<p role="status">Measuring {letter} ({len(results) + 1} of 2)…</p>{done}'
-        results.append((letter, info.name, backend.evaluate(info.id)))
-    yield measures_html(results)
+    return lines_of(backend.comparing().read_prompts(Path(file))) if file else text
 
 
-def prompt_lines(text: str | None) -> tuple[str, ...]:
-    """The prompts, one per line. Raises: InputError if there are none, or too many."""
-    lines = tuple(line.strip() for line in (text or "").splitlines() if line.strip())
-    if not lines:
-        raise InputError("There are 0 prompts. Write at least one, each on its own line.")
-    if len(lines) > MOST_PROMPTS:
-        raise InputError(f"There are {len(lines)} prompts; at most {MOST_PROMPTS} are compared.")
-    return lines
+def on_run(backend: Backend, *form: Any) -> Iterator[tuple[Any, ...]]:
+    """Let the sides answer every prompt, each at its own pace, and measure them.
+
+    Inputs: the form
+    Outputs: view.outputs
+    """
+    config = compare_config(backend, form)
+    if config.blind:
+        # the letters themselves must not tell who is who
+        config = replace(config, sides=tuple(random.sample(config.sides, len(config.sides))))
+    yield from followed(backend, backend.comparing().start(config))
 
 
-def _both(backend: Backend, left: str | None, right: str | None) -> list[StudentInfo]:
-    known = {info.id: info for info in backend.students()}
-    chosen = [known.get(StudentId(side or "")) for side in (left, right)]
-    found = [info for info in chosen if info is not None]
-    if len(found) < 2:
-        raise InputError("Choose two students from the lists; one of them is no longer there.")
-    return found
+def on_stop(backend: Backend, shown: str) -> None:
+    """Stop all sides within a moment; what was answered stays.
+
+    Inputs: shown comparison
+    """
+    backend.comparing().stop(ComparisonId(shown))
+
+
+def on_link(backend: Backend, shown: str) -> Iterator[tuple[Any, ...]]:
+    """Show the comparison that the page's address names, and follow it if it still goes on.
+
+    Inputs: shown comparison
+    Outputs: view.outputs
+    """
+    if not shown:
+        yield skipped()
+        return
+    yield from followed(backend, ComparisonId(shown))
+
+
+def on_vote(backend: Backend, shown: str, revealed: str, *, best: Best) -> tuple[Any, ...]:
+    """Keep a vote on the prompt that is shown, and go on to the next.
+
+    Inputs: shown comparison, revealed comparison
+    Outputs: view.outputs, board
+    """
+    comparing = backend.comparing()
+    comparison = comparing.get(ComparisonId(shown))
+    row = voted_row(comparison, comparing.votes(comparison.id))
+    if row is None:
+        raise InputError("Every prompt has a vote. Run another comparison to go on.")
+    if any(answer is None or not answer.finished for answer in comparison.rows[row].answers):
+        raise InputError("Not all answers are there yet. Wait a moment, then vote.")
+    comparing.vote(comparison.id, row, best)
+    return (*show(backend, comparison, revealed=revealed), board_html(comparing.board()))
+
+
+def on_reveal(backend: Backend, shown: str) -> tuple[Any, ...]:
+    """Say who is who without further votes.
+
+    Inputs: shown comparison
+    Outputs: revealed comparison, view.outputs
+    """
+    comparison = backend.comparing().get(ComparisonId(shown))
+    if comparison.state == "running":
+        raise InputError("The answers still come. Wait until they are there, or stop them.")
+    return (shown, *show(backend, comparison, revealed=shown))

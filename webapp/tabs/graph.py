@@ -23,11 +23,11 @@ from webapp.graph_edits import (
     undo_edit,
 )
 from webapp.graph_exchange import build_exchange
-from webapp.graph_focus import MOST_HOPS, MOST_NODES, current_view, focus_of
+from webapp.graph_focus import MOST_HOPS, current_view, focus_of, graph_around
 from webapp.graph_overview import draw_duplicates, draw_figures, wire_overview
 from webapp.graph_table import GraphTable, draw_table, table_values, wire_table
 from webapp.graph_view import drawing, graph_canvas
-from webapp.node_edits import connect_shown, merge_shown, rename_shown, split_shown
+from webapp.node_edits import wire_form
 from webapp.node_panel import NodePanel, clicked_label, draw_panel, panel_of
 from webapp.triplet_editor import (
     TripletEditor,
@@ -89,9 +89,14 @@ class _View:
     table: GraphTable
 
     @property
+    def drawn(self) -> list[Any]:
+        """What says which part of the graph is drawn."""
+        return [self.search, self.hops, self.chips, self.listed]
+
+    @property
     def asked(self) -> list[Any]:
         """The inputs of ``redraw``."""
-        return [self.search, self.hops, self.chips, self.listed, self.lit]
+        return [*self.drawn, self.lit]
 
     @property
     def shown(self) -> list[Any]:
@@ -124,11 +129,12 @@ def build(door: Door) -> GraphTab:
         bind(door, show),
         [*view.asked, table.offset, table.order, panel.selected],
         [*view.shown, bar.note, *panel.parts],
+        busy="#graph-canvas .itr-stage",
     )
     overview = wire_overview(door, bar.figures, proposed, bar.note, changed)
     _wire_view(door, view, bar, panel, editor, reload)
     _wire_edits(door, view, bar, panel, changed, examples)
-    _wire_node(door, view, bar, panel, changed)
+    wire_form(door, panel.form, bar.note, changed, bar.conflict.parts, panel.selected, search)
     _wire_editor(door, bar, editor, changed)
     reload.pull(changed.change)
     overview.pull(changed.change)
@@ -190,7 +196,7 @@ def _wire_view(
     relight = bind(door, redraw)
     picked = view.canvas.pick(
         bind(door, pick, event=True),
-        [view.search, view.hops],
+        view.drawn,
         [view.lit, *panel.parts, *editor.parts],
         **QUIET,
     )
@@ -222,7 +228,7 @@ def _wire_edits(
         trigger(bind(door, handler, event=True), [changed], ends, **QUIET)
     rows.save(bind(door, save_row, event=True), [changed], stale, **QUIET)
     view.canvas.connect(
-        bind(door, connect_nodes, event=True), [view.search, view.hops, changed], ends, **QUIET
+        bind(door, connect_nodes, event=True), [*view.drawn, changed], ends, **QUIET
     )
     for button, plain in (
         (bar.undo, undo_edit),
@@ -233,23 +239,6 @@ def _wire_edits(
     conflict = bar.conflict
     conflict.mine.click(bind(door, use_mine), [conflict.pending, changed], stale, **QUIET)
     conflict.newer.click(bind(door, keep_newer), [changed], stale, **QUIET)
-
-
-def _wire_node(door: Door, view: _View, bar: _Bar, panel: NodePanel, changed: Any) -> None:
-    form, ends = panel.form, [bar.note, changed]
-    named = [*ends, *bar.conflict.parts, panel.selected, view.search]
-    renaming = ([form.node, form.label, view.search, changed], named)
-    merging = ([form.node, form.other, view.search, changed], [*ends, view.search, *form.typed])
-    splitting = ([form.node, form.moved, form.moved_label, changed], [*ends, *form.typed])
-    joining = ([form.node, form.action, form.result, changed], [*ends, *form.typed])
-    for button, field, handler, (inputs, outputs) in (
-        (form.rename, form.label, rename_shown, renaming),
-        (form.merge, form.other, merge_shown, merging),
-        (form.split, form.moved_label, split_shown, splitting),
-        (form.connect, form.result, connect_shown, joining),
-    ):
-        for trigger in (button.click, field.submit):
-            trigger(bind(door, handler), inputs, outputs, **QUIET)
 
 
 def _wire_editor(door: Door, bar: _Bar, editor: TripletEditor, changed: Any) -> None:
@@ -285,10 +274,12 @@ def show(
         focus = focus_of(backend, search or "")
     except GraphError as exc:
         words, focus = str(exc), ""
-    view = backend.graph(focus, hops=int(hops), limit=MOST_NODES)
+    view = graph_around(backend, focus, hops, chips or listed)
     few = len(view.relations) <= MOST_CHIPS
     known = set(view.relations)
-    chosen = [relation for relation in (chips if few else listed) or [] if relation in known]
+    chosen = [relation for relation in chips or listed or [] if relation in known]
+    if not chosen and (chips or listed):  # the last triplet of what was chosen is gone
+        view = graph_around(backend, focus, hops, ())
     is_empty = view.total_edges == 0
     return (
         drawing(backend, view, focus=focus, relations=chosen, lit=_ids(lit)),
@@ -336,17 +327,24 @@ def redraw(
     Inputs: search, hops, chips, listed, lit
     Outputs: canvas
     """
-    view, focus = current_view(backend, search, hops)
+    view, focus = current_view(backend, search, hops, chips or listed)
     return drawing(backend, view, focus=focus, relations=chips or listed or (), lit=_ids(lit))
 
 
-def pick(backend: Backend, event: gr.EventData, search: str, hops: float) -> tuple[Any, ...]:
+def pick(
+    backend: Backend,
+    event: gr.EventData,
+    search: str,
+    hops: float,
+    chips: Sequence[str],
+    listed: Sequence[str],
+) -> tuple[Any, ...]:
     """Select what was clicked in the drawing; an arrow opens its triplet.
 
-    Inputs: canvas.pick (node or edge), search, hops
+    Inputs: canvas.pick (node or edge), search, hops, chips, listed
     Outputs: lit, the panel's parts, the editor's parts
     """
-    view, _ = current_view(backend, search, hops)
+    view, _ = current_view(backend, search, hops, chips or listed)
     label, lit = clicked_label(backend, view, dict(event._data or {}))
     return lit, *panel_of(backend, label), *editor_of(backend, lit[0] if lit else None)
 

@@ -1,0 +1,225 @@
+"""The student learns from votes: KTO from thumbs, DPO from pairs, typed answers as they stand.
+
+Everything is judged as a whole answer, against the student as it was before the update. Half of
+every step are known answers from the replay, so that what was known stays known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from model.config import FeedbackConfig
+from model.learning.answer_scores import SeenLesson, answered, look, score, totals
+from model.learning.ewc import Anchor
+from model.learning.examples import EncodedLesson
+from model.learning.guarded_update import FeedbackFigures, FeedbackUpdate, GuardedUpdate
+from model.learning.preference_loss import (
+    dpo_loss,
+    importance_weights,
+    kl_estimate,
+    kto_loss,
+    side_weights,
+)
+from model.learning.replay import drawn
+from model.learning.votes import VotedAnswer, fair_weights, latest
+from model.model import ImageTokenReasoningLLM
+
+MOST_IMPORTANCE = 10.0
+"""Largest importance weight: one answer that became likely must not speak for all."""
+
+
+@dataclass(frozen=True)
+class VoteBatch:
+    """The votes of a step by their numbers, and the replayed lessons."""
+
+    votes: list[int]
+    replayed: list[SeenLesson]
+
+    @property
+    def tokens(self) -> int:
+        """Number of votes and lessons: the work of the step, roughly."""
+        return len(self.votes) + len(self.replayed)
+
+    def to(self, device: torch.device) -> VoteBatch:
+        """The same batch; its tensors move when they are used."""
+        return self
+
+
+class _Judged:
+    """Votes laid out for learning, with what the student before the update gives each answer.
+
+    By the number of the vote: ``answer``; of thumbs ``other``, its prompt with the next vote's
+    answer; of pairs ``rejected``. The tensors hold their log-probabilities. (B) each.
+    """
+
+    def __init__(
+        self, student: ImageTokenReasoningLLM, votes: Sequence[VotedAnswer], most_share: float
+    ) -> None:
+        self.votes = list(votes)
+        numbers = range(len(votes))
+        self.answer = look(student, [answered(v.prompt, v.answer_ids) for v in votes])
+        mismatched, rejected = {}, {}
+        for number in self.of_kind(numbers, "thumb", "teacher"):
+            after = votes[(number + 1) % len(votes)]
+            mismatched[number] = answered(votes[number].prompt, after.answer_ids)
+        for number in self.of_kind(numbers, "pair"):
+            rejected[number] = answered(votes[number].prompt, votes[number].rejected_ids or ())
+        self.other = dict(zip(mismatched, look(student, [*mismatched.values()]), strict=True))
+        self.rejected = dict(zip(rejected, look(student, [*rejected.values()]), strict=True))
+        self.answer_B = totals(student, self.answer)
+        self.other_B = self._spread(student, self.other)
+        self.rejected_B = self._spread(student, self.rejected)
+        fair_B = torch.tensor(fair_weights(votes, most_share))
+        self.weight_B = fair_B * torch.tensor([abs(v.reward) for v in votes])
+        self.liked_B = torch.tensor([v.reward > 0 for v in votes])
+
+    def _spread(self, student: ImageTokenReasoningLLM, seen: dict[int, SeenLesson]) -> Tensor:
+        """Log-probabilities at the numbers of their votes, 0 elsewhere. (B)"""
+        spread_B = torch.zeros(len(self.votes))
+        spread_B[list(seen)] = totals(student, [*seen.values()])
+        return spread_B
+
+    def of_kind(self, numbers: Sequence[int], *kinds: str) -> list[int]:
+        """Those of the votes that are of one of the kinds."""
+        return [n for n in numbers if self.votes[n].kind in kinds]
+
+    def rewards(self, student: ImageTokenReasoningLLM) -> float:
+        """Mean reward of the judged answers, as likely as ``student`` makes them.
+
+        Self-normalised importance sampling from what answered at the time.
+        """
+        judged = self.of_kind(range(len(self.votes)), "thumb", "teacher")
+        judged = [n for n in judged if self.votes[n].logprobs]
+        if not judged:
+            return 0.0
+        behaviour_B = torch.tensor([sum(self.votes[n].logprobs) for n in judged])
+        now_B = totals(student, [self.answer[n] for n in judged])
+        weight_B = importance_weights(now_B, behaviour_B, MOST_IMPORTANCE)
+        reward_B = torch.tensor([self.votes[n].reward for n in judged])
+        return float((weight_B * reward_B).sum() / weight_B.sum().clamp_min(1e-9))
+
+
+class VoteLoss:
+    """The loss of a step: thumbs, pairs, typed answers and replay, each as a mean, and the pull."""
+
+    def __init__(self, judged: _Judged, config: FeedbackConfig, pull: Callable[[], Tensor]) -> None:
+        self._judged, self._config, self._pull = judged, config, pull
+
+    def __call__(self, learner: ImageTokenReasoningLLM, batch: VoteBatch) -> Tensor:
+        """Returns a scalar."""
+        judged, config = self._judged, self._config
+        thumbs = judged.of_kind(batch.votes, "thumb", "teacher")
+        pairs = judged.of_kind(batch.votes, "pair")
+        typed = judged.of_kind(batch.votes, "typed")
+        parts = [self._pull()]
+        # β only says where the pull of a vote ends: divided by it, its strength is the same
+        if thumbs:
+            parts.append(self._thumbs(learner, thumbs).sum() / config.beta / len(batch.votes))
+        if pairs:
+            parts.append(self._pairs(learner, pairs).sum() / config.beta / len(batch.votes))
+        if typed:
+            weight_B = judged.weight_B[typed]
+            loss_B = mean_losses(learner, [judged.answer[n] for n in typed])
+            parts.append(config.typed_weight * (weight_B * loss_B).sum() / len(batch.votes))
+        if batch.replayed:
+            parts.append(config.replay_weight * mean_losses(learner, batch.replayed).mean())
+        return torch.stack(parts).sum()
+
+    def _thumbs(self, learner: ImageTokenReasoningLLM, numbers: list[int]) -> Tensor:
+        judged = self._judged
+        with torch.no_grad():
+            other_B = score(learner, [judged.other[n] for n in numbers]).total_B
+        drift = kl_estimate(other_B - judged.other_B[numbers])
+        now_B = score(learner, [judged.answer[n] for n in numbers]).total_B
+        liked_B = judged.liked_B[numbers]
+        weight_B = side_weights(liked_B, judged.weight_B[numbers], self._config.loss_balance)
+        gain_B = now_B - judged.answer_B[numbers]
+        return weight_B * kto_loss(gain_B, liked_B, drift, self._config.beta)
+
+    def _pairs(self, learner: ImageTokenReasoningLLM, numbers: list[int]) -> Tensor:
+        judged = self._judged
+        kept_B = score(learner, [judged.answer[n] for n in numbers]).total_B
+        rejected_B = score(learner, [judged.rejected[n] for n in numbers]).total_B
+        loss_B = dpo_loss(
+            kept_B - judged.answer_B[numbers],
+            rejected_B - judged.rejected_B[numbers],
+            self._config.beta,
+        )
+        return judged.weight_B[numbers] * loss_B
+
+
+def mean_losses(student: ImageTokenReasoningLLM, seen: Sequence[SeenLesson]) -> Tensor:
+    """Mean cross-entropy of each lesson's tokens, in nats. (B)"""
+    scores = score(student, seen)
+    tokens_B = torch.bincount(scores.row_K, minlength=scores.rows)
+    return -scores.total_B / tokens_B
+
+
+@torch.no_grad()
+def divergence(
+    student: ImageTokenReasoningLLM, before: ImageTokenReasoningLLM, seen: Sequence[SeenLesson]
+) -> float:
+    """Mean KL(student ‖ before) for a token of the given answers, in nats."""
+    if not seen:
+        return 0.0
+    now_KV = score(student, seen).logits_KV.log_softmax(-1)
+    then_KV = score(before, seen).logits_KV.log_softmax(-1)
+    return float(F.kl_div(then_KV, now_KV, log_target=True, reduction="batchmean"))
+
+
+def learn_from_votes(
+    student: ImageTokenReasoningLLM,
+    votes: Sequence[VotedAnswer],
+    replay: Sequence[EncodedLesson],
+    anchor: Anchor | None,
+    config: FeedbackConfig,
+    *,
+    canary: Callable[[ImageTokenReasoningLLM], float],
+    deadline_s: float,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> FeedbackUpdate:
+    """Teach a copy of ``student`` what the votes say; the student itself is not touched.
+
+    ``replay`` holds known answers that are learned again beside the votes. ``canary`` gives the
+    share of known questions that a student answers right; if it falls by more than
+    ``config.canary_drop``, the old student is returned, not ``kept``. The work ends after about
+    ``deadline_s`` seconds, or soon after ``cancelled`` says so.
+    """
+    told = [vote for vote in latest(votes) if vote.reward]
+    if len(told) < config.least_votes:
+        reason = f"{len(told)} votes are too few to learn from; {config.least_votes} are needed."
+        return FeedbackUpdate(student, False, reason, FeedbackFigures(votes=len(told)))
+    update = GuardedUpdate(
+        student,
+        replay,
+        anchor,
+        config,
+        canary=canary,
+        deadline_s=deadline_s,
+        cancelled=cancelled,
+    )
+    judged = _Judged(student, told, config.most_share)
+    numbers = range(len(told))
+
+    def batch(step: int) -> VoteBatch:
+        return VoteBatch(
+            drawn(numbers, min(config.votes_per_step, len(told)), step, config.seed),
+            drawn(update.replay, config.replayed_per_step, step, config.seed + 1),
+        )
+
+    update.fit(batch, VoteLoss(judged, config, update.pull))
+
+    def figures(changed: ImageTokenReasoningLLM) -> dict[str, float]:
+        return {
+            "votes": len(told),
+            "kl": divergence(changed, student, judged.answer[:64]),
+            "reward_before": judged.rewards(student),
+            "reward_after": judged.rewards(changed),
+        }
+
+    return update.finish(figures)

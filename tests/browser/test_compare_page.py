@@ -1,0 +1,89 @@
+"""Two students and a model on Ollama answer ten prompts; the export is valid, the link reopens."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from playwright.sync_api import Browser, Page, expect
+
+from model.model import ImageTokenReasoningLLM
+from model.paths import SHIPPED_BUNDLE, students
+from tests.browser.conftest import PROJECT, App, open_tab, visit, wait_for_student
+from tests.json_schema import faults
+from tests.ollama_server import OllamaServer
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+RUN_LIMIT_MS = 300_000
+SCHEMA = PROJECT / "assets" / "comparison.schema.json"
+
+
+def _second_student(workspace: Path) -> None:
+    """The shipped student with a little noise in its weights: somebody else, as quick."""
+    student = ImageTokenReasoningLLM.load_from_bundle(SHIPPED_BUNDLE)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for weight in student.parameters():
+            weight += 0.1 * weight.std() * torch.randn_like(weight) if weight.ndim > 1 else 0.0
+    student.save(students(workspace) / "noisy")
+
+
+def _choose(page: Page, side: str, words: str) -> None:
+    page.locator(f"#compare-side-{side} input").click()
+    page.get_by_role("option", name=re.compile(words)).first.click()
+
+
+def _export(page: Page, kind: str) -> Path:
+    with page.expect_download() as download:
+        page.locator(f"#compare-export-{kind}").click()
+    return Path(download.value.path())
+
+
+def test_two_students_and_a_teacher_are_compared_exported_and_reopened(
+    make_app: Callable[..., App], browser: Browser
+) -> None:
+    with OllamaServer() as server:
+        app = make_app()
+        _second_student(app.workspace)
+        seen = visit(browser, app.url)
+        page = seen.page
+        wait_for_student(page)
+        open_tab(page, "Compare")
+        page.locator("#compare-ollama button").first.click()
+        page.locator("#compare-address input, #compare-address textarea").first.fill(server.url)
+        page.locator("#compare-find").click()
+        expect(page.locator("#compare-status")).to_contain_text("llama3.2:1b")
+        _choose(page, "b", "noisy|Micro-world student.*")
+        _choose(page, "c", "llama3.2:1b on Ollama")
+        page.get_by_label("Ten plain prompts").check()
+        page.locator("#compare-run").click()
+        expect(page.locator("#compare-report")).to_contain_text(
+            "Is it more than chance?", timeout=RUN_LIMIT_MS
+        )
+        expect(page.locator("#compare-progress")).to_contain_text("30 of 30 answers")
+        for side in "abc":
+            expect(page.locator(f"#compare-{side} .itr-answer-card")).to_have_count(10)
+
+        document = json.loads(_export(page, "json").read_text(encoding="utf-8"))
+        assert faults(document, json.loads(SCHEMA.read_text(encoding="utf-8"))) == []
+        assert [side["kind"] for side in document["sides"]] == ["student", "student", "ollama"]
+        hashes = {row["answers"][0]["weights_hash"] for row in document["rows"]}
+        assert hashes == {document["sides"][0]["weights_hash"]}
+        assert document["sides"][0]["weights_hash"] != document["sides"][1]["weights_hash"]
+        assert "row,side" in _export(page, "csv").read_text(encoding="utf-8")
+        assert "<svg" in _export(page, "html").read_text(encoding="utf-8")
+
+        assert document["id"] in page.url
+        page.reload()
+        expect(page.get_by_role("tab", name="Compare", exact=True)).to_have_attribute(
+            "aria-selected", "true"
+        )
+        expect(page.locator("#compare-report")).to_contain_text("Is it more than chance?")
+        expect(page.locator("#compare-c")).to_contain_text("llama3.2:1b")
+        assert not seen.faults
+        assert not seen.strangers
+        page.close()
