@@ -25,10 +25,10 @@ def test_the_estimate_is_the_sum_of_its_parts() -> None:
     decoder = DecoderConfig(100, 8, 16, 2, 2, 1)
     load = Load(weights=1000, learning=400, rows=2, length=10, learned=6)
     # a layer keeps 5·8 + 6·8 + 4·4 + 4·16 + 3·2·10 = 228 numbers for a token
-    numbers = 4 * 400 + 600 + 20 * 2 * 228 + 4 * 6 * 100
+    numbers = 4 * 400 + 600 + 20 * (2 + 1) * 228 + 4 * 6 * 100
     assert training_bytes(StudentConfig(decoder), load) == 4 * numbers + PROCESS_BYTES
     less = replace(load, save_memory=True)
-    saved = 4 * 400 + 600 + 20 * (228 + 2 * 8) + 4 * 6 * 100
+    saved = 4 * 400 + 600 + 20 * (2 * 228 + 2 * 8) + 4 * 6 * 100
     assert training_bytes(StudentConfig(decoder), less) == 4 * saved + PROCESS_BYTES
 
 

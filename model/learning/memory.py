@@ -12,7 +12,7 @@ BYTES = 4
 """Weights, gradients and what lies between them are float32."""
 LEARNING_COPIES, FROZEN_COPIES = 4, 1
 """A weight that learns has a gradient and AdamW's two moments beside it."""
-PROCESS_BYTES = 600_000_000
+PROCESS_BYTES = 800_000_000
 """A process with the libraries loaded, before it has a student."""
 LOGIT_COPIES = 4
 """Scores of a learned token, their softmax in the loss, and the gradients of both."""
@@ -44,10 +44,11 @@ def training_bytes(shape: StudentConfig, load: Load) -> int:
     layer = 5 * d.hidden_size + 6 * q + 4 * kv + 4 * d.intermediate_size
     layer += 3 * d.num_attention_heads * load.length
     tokens = load.rows * load.length
+    # on the way back one layer's gradients lie beside what was kept
     layers = (
-        layer + d.num_hidden_layers * d.hidden_size
+        2 * layer + d.num_hidden_layers * d.hidden_size
         if load.save_memory
-        else d.num_hidden_layers * layer
+        else (d.num_hidden_layers + 1) * layer
     )
     copies = LEARNING_COPIES * load.learning + FROZEN_COPIES * (load.weights - load.learning)
     values = copies + tokens * layers + LOGIT_COPIES * load.learned * d.vocab_size

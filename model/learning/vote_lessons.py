@@ -18,7 +18,6 @@ from model.learning.votes import VotedAnswer
 from model.microworld.oracle import example, from_spec
 from model.model import ImageTokenReasoningLLM, Prompt
 from model.network.image_tokenizer import to_pixels
-from model.network.text_tokenizer import IM_END
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +94,7 @@ def typed_tokens(
     else:
         thought = ()
     tokenizer = student.tokenizer
-    return (*thought, *tokenizer.encode(words), tokenizer.id(IM_END))
+    return (*thought, *tokenizer.encode(words), tokenizer.id(student.config.chat.end))
 
 
 # ── known answers ───────────────────────────────────────────────────────────────────────────────
