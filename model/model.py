@@ -352,7 +352,7 @@ class ImageTokenReasoningLLM(nn.Module):
     def tokens(self, prompt: Prompt, sampling: SampleConfig) -> Iterator[tuple[int, float]]:
         """Draw an answer token by token, its end included; each with its log-probability."""
         length = len(prompt.ids) + sampling.max_tokens
-        cache = KVCache(self.config.decoder, 1, length, self.model.embed_tokens.weight.dtype)
+        cache = KVCache(self.config.decoder, 1, length, self.model.norm.weight.dtype)
         sampler = Sampler(sampling, self.banned_ids(thinking=prompt.thinking))
         scores_V = self.prefill(prompt, cache, row=0)
         for position in range(len(prompt.ids), length):

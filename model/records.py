@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NewType, Protocol
 
 from model.config import DistillConfig
+from model.precision_records import Precision
 
 PictureId = NewType("PictureId", str)
 """SHA-256 of the stored PNG, hex: equal pictures have equal ids."""
@@ -167,6 +168,7 @@ class StudentStatus:
     state: Literal["loading", "ready", "failed"]
     info: StudentInfo | None
     message: str = ""
+    precision: Precision = "full"
 
 
 @dataclass(frozen=True)

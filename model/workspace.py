@@ -46,6 +46,7 @@ from model.records import (
 )
 from model.serving.asking import Asking
 from model.serving.picture_twins import PictureTwins
+from model.serving.precision import Precisions
 from model.serving.proposing import Proposing
 from model.serving.students import SHIPPED, SHIPPED_SETTING, EnginePool, Students
 from model.teachers.builtin import BuiltinTeacher
@@ -93,6 +94,7 @@ class Workspace(GraphWorkspace):
             self._ensure_examples,
             may_push=teacher_address is None,
         )
+        self._precisions = Precisions(self._store, self._students)
         self._proposing = Proposing(self._store, self._pictures, self._address)
         self._jobs.repair()
 
@@ -144,6 +146,10 @@ class Workspace(GraphWorkspace):
     def exports(self) -> Exporting:
         """Whoever writes students for Ollama, and puts them there."""
         return self._exports
+
+    def precisions(self) -> Precisions:
+        """In which precision students answer, and what that costs and brings."""
+        return self._precisions
 
     def describe(self, picture: PictureId) -> Description:
         """What the student sees in a picture, and how sure it is."""

@@ -36,6 +36,7 @@ from model.records import (
 )
 from tests.fake_exports import FakeExports
 from tests.fake_graph import FakeGraph
+from tests.fake_precisions import FakePrecisions
 from tests.fake_proposals import FakeProposals
 from tests.fake_runs import FakeRuns, fake_budget
 
@@ -85,6 +86,7 @@ class FakeBackend(FakeGraph, FakeProposals):
         self.delay_s = delay_s
         self.fakes = FakeRuns(clock, run_s)
         self.leaving = FakeExports(folder)
+        self.weights = FakePrecisions()
         self.chats: dict[ChatId, tuple[Turn, ...]] = {}
         self.answers: list[FakeAnswer] = []
         self.asked: list[tuple[tuple[Turn, ...], SampleConfig, StudentId | None]] = []
@@ -125,6 +127,9 @@ class FakeBackend(FakeGraph, FakeProposals):
 
     def exports(self) -> FakeExports:
         return self.leaving
+
+    def precisions(self) -> FakePrecisions:
+        return self.weights
 
     def expect(self, turn: Turn) -> Expectation | None:
         self._maybe_fail()

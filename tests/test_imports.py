@@ -21,6 +21,8 @@ TORCH_FREE = (
     "model/records.py",
     "model/graph_records.py",
     "model/export_records.py",
+    "model/precision_records.py",
+    "model/serving/precision.py",
     "model/bundles/exporting.py",
     "model/errors.py",
     "model/config.py",
@@ -104,6 +106,7 @@ def test_every_file_keeps_to_its_room(path: Path) -> None:
                 "model.records",
                 "model.graph_records",
                 "model.export_records",
+                "model.precision_records",
                 "model.errors",
                 "model.config",
             )

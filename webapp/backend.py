@@ -36,6 +36,7 @@ from model.records import (
 )
 from webapp.export_backend import ExportBackend
 from webapp.graph_backend import GraphBackend
+from webapp.precision_backend import PrecisionBackend
 from webapp.proposal_backend import ProposalBackend
 
 
@@ -82,6 +83,10 @@ class Backend(GraphBackend, ProposalBackend, Protocol):
 
     def exports(self) -> ExportBackend:
         """Whoever writes students for Ollama, and puts them there."""
+        ...
+
+    def precisions(self) -> PrecisionBackend:
+        """In which precision students answer, and what that costs and brings."""
         ...
 
     # chats

@@ -12,6 +12,7 @@ from model.records import StudentId, StudentStatus
 from webapp.backend import Backend, Door
 from webapp.export_panel import ExportPanel, draw_export, wire_export
 from webapp.formatting import error_html, file_size, muted_html, note_html, student_words
+from webapp.precision_panel import PrecisionPanel, draw_precision, wire_precision
 from webapp.widgets import QUIET, Wire, bind
 
 _WORDMARK = (
@@ -47,6 +48,7 @@ class _Switcher:
     delete: Any
     really: Any
     close: Any
+    precision: PrecisionPanel
     export: ExportPanel
 
 
@@ -86,6 +88,7 @@ def build_header(door: Door, *, multi_user: bool = False) -> Header:
         [*opened, student, watch],
         **QUIET,
     )
+    wire_precision(door, switcher.precision, switcher.students, (student, watch), show_student)
     wire_export(door, switcher.export, switcher.students)
     return Header(student, watch, status, asked)
 
@@ -105,8 +108,9 @@ def _draw_switcher(multi_user: bool) -> _Switcher:
                 "Delete for good", variant="stop", visible=False, elem_id="switcher-really"
             )
             close = gr.Button("Close", elem_id="switcher-close")
+        precision = draw_precision()
         export = draw_export(multi_user=multi_user)
-    return _Switcher(panel, students, note, use, delete, really, close, export)
+    return _Switcher(panel, students, note, use, delete, really, close, precision, export)
 
 
 def tour_html() -> str:
@@ -126,6 +130,8 @@ def tour_html() -> str:
 def chip_of(status: StudentStatus) -> Any:
     """The student's chip: its name, size and hash, and whether it is ready."""
     words = student_words(status.info) if status.info else "no student"
+    if status.precision == "int8":
+        words = f"{words} · int8"
     if status.state == "loading":
         words = f"{words} · loading…" if status.info else "student · loading…"
     if status.state == "failed":

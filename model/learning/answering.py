@@ -68,9 +68,7 @@ def _answer_together(
     student: ImageTokenReasoningLLM, asked: Sequence[tuple[int, Prompt]], longest: int
 ) -> list[_Row]:
     length = max(len(prompt.ids) for _, prompt in asked) + longest
-    cache = KVCache(
-        student.config.decoder, len(asked), length, student.model.embed_tokens.weight.dtype
-    )
+    cache = KVCache(student.config.decoder, len(asked), length, student.model.norm.weight.dtype)
     banned = {flag: student.banned_ids(thinking=flag) for flag in (True, False)}
     rows: list[_Row] = []
     done: list[_Row] = []

@@ -213,13 +213,21 @@ class Context:
         return keys, values
 
 
+class TokenTable(nn.Embedding):
+    """Embeddings of all tokens; tied, so the same table scores what may come next."""
+
+    def scores(self, hidden_BSD: Tensor) -> Tensor:
+        """Score every token after each hidden state. Returns (B, S, V)."""
+        return F.linear(hidden_BSD, self.weight)
+
+
 class Decoder(nn.Module):
     """Embedded tokens to hidden states; the ``model`` of a ``LlamaForCausalLM``."""
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
         self.config = config
-        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.embed_tokens: nn.Module = TokenTable(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.num_hidden_layers))
         self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
         cos, sin = rotary_table(config)
@@ -258,7 +266,8 @@ class Decoder(nn.Module):
 
     def logits(self, hidden_BSD: Tensor) -> Tensor:
         """Score every token of the vocabulary with the tied embeddings. Returns (B, S, V)."""
-        return F.linear(hidden_BSD, self.embed_tokens.weight)
+        scores_BSV: Tensor = self.embed_tokens.scores(hidden_BSD)  # type: ignore[operator]
+        return scores_BSV
 
 
 class Sampler:

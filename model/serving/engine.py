@@ -142,7 +142,7 @@ class Engine:
         self.weights_hash = weights_hash
         self._max_rows, self._max_waiting = max_rows, max_waiting
         decoder = student.config.decoder
-        dtype = student.model.embed_tokens.weight.dtype
+        dtype = student.model.norm.weight.dtype
         self._cache = KVCache(decoder, max_rows, decoder.max_position_embeddings, dtype)
         self._wake = threading.Condition()
         self._waiting: deque[EngineAnswer] = deque()

@@ -15,11 +15,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from model.bundles.bundle import bundle_info
 from model.config import SHIPPED_STUDENT
 from model.errors import BundleError, BundleNotFound, EngineBusy
+from model.precision_records import Precision
 from model.records import StudentId, StudentInfo, StudentStatus
 
 if TYPE_CHECKING:
@@ -41,31 +42,34 @@ class EnginePool:
         self._lock = threading.Lock()
         self._engines: OrderedDict[str, Future[Engine]] = OrderedDict()
 
-    def engine(self, path: Path, weights_hash: str) -> Future[Engine]:
+    def engine(
+        self, path: Path, weights_hash: str, precision: Precision = "full"
+    ) -> Future[Engine]:
         """The engine of a bundle, loaded in the background if it is not there yet."""
-        key = f"{path}@{weights_hash}"
+        key = f"{path}@{weights_hash}@{precision}"
         with self._lock:
             future = self._engines.get(key)
             if future is None or (future.done() and future.exception() is not None):
                 future = Future()
                 self._engines[key] = future
                 name = f"load-{path.name}"
-                threading.Thread(target=self._load, args=(path, future), name=name).start()
+                work = (path, precision, future)
+                threading.Thread(target=self._load, args=work, name=name).start()
             self._engines.move_to_end(key)
             self._unload_oldest()
         return future
 
-    def _load(self, path: Path, future: Future[Engine]) -> None:
+    def _load(self, path: Path, precision: Precision, future: Future[Engine]) -> None:
         # torch takes a second to import; this thread is the first that needs it
         import torch
 
-        from model.model import ImageTokenReasoningLLM
         from model.serving.engine import Engine
+        from model.serving.precision import loaded
 
         # one token is little work: more threads than this wait for each other, and for the page
         torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
         try:
-            student = ImageTokenReasoningLLM.load_from_bundle(path)
+            student = loaded(path, precision)
             future.set_result(Engine(student, bundle_info(path, SHIPPED).weights_hash))
         except (BundleError, RuntimeError) as error:
             log.warning("could not load %s: %s", path, error)
@@ -117,6 +121,7 @@ class Students:
         self._folder, self._shipped, self._pool = folder, shipped, pool
         self._current = current
         self._on_change = on_change
+        self.precision: Precision = "full"
 
     def path(self, student: StudentId) -> Path:
         """The folder of a student. Raises: BundleNotFound for a name that is no plain folder."""
@@ -153,24 +158,25 @@ class Students:
         info = self.info(student)
         self._current = student
         self._on_change(student)
-        self._pool.engine(self.path(student), info.weights_hash)
+        self._pool.engine(self.path(student), info.weights_hash, self.precision)
 
     def status(self) -> StudentStatus:
         """Whether the current student is ready, and who it is."""
         try:
             info = self.info(self.current)
         except BundleError as error:
-            return StudentStatus("failed", None, str(error))
-        future = self._pool.engine(self.path(info.id), info.weights_hash)
+            return StudentStatus("failed", None, str(error), self.precision)
+        future = self._pool.engine(self.path(info.id), info.weights_hash, self.precision)
         if not future.done():
-            return StudentStatus("loading", info, "The student is being loaded.")
+            return StudentStatus("loading", info, "The student is being loaded.", self.precision)
         fault = future.exception()
-        return StudentStatus("failed", info, str(fault)) if fault else StudentStatus("ready", info)
+        state: Literal["failed", "ready"] = "failed" if fault else "ready"
+        return StudentStatus(state, info, str(fault or ""), self.precision)
 
     def engine(self, student: StudentId | None = None) -> Engine:
         """The engine of a student, waiting until it is loaded. Raises: BundleError, EngineBusy."""
         info = self.info(student or self.current)
-        future = self._pool.engine(self.path(info.id), info.weights_hash)
+        future = self._pool.engine(self.path(info.id), info.weights_hash, self.precision)
         try:
             return future.result(timeout=LOAD_LIMIT_S)
         except FutureTimeout as error:
