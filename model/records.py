@@ -138,6 +138,10 @@ class ExampleTriplet:
     draft: TripletDraft
 
 
+REMOTE = "ollama"
+"""The preset of a model that answers from an Ollama server in a student's place."""
+
+
 # ── the student and its answers ─────────────────────────────────────────────────────────────────
 
 

@@ -18,6 +18,7 @@ from PIL import Image
 from model import paths
 from model.bundles.bundle import bundle_info
 from model.bundles.exporting import Exporting
+from model.bundles.hub_transfer import HubTransfer
 from model.config import DistillConfig, ReadingConfig, SampleConfig, options_of
 from model.graph_records import ReadingJob, ReadingMatter
 from model.graph_workspace import GraphWorkspace
@@ -48,6 +49,7 @@ from model.serving.asking import Asking
 from model.serving.picture_twins import PictureTwins
 from model.serving.precision import Precisions
 from model.serving.proposing import Proposing
+from model.serving.remote import Sources
 from model.serving.students import SHIPPED, SHIPPED_SETTING, EnginePool, Students
 from model.teachers.builtin import BuiltinTeacher
 from model.teachers.ollama import OllamaTeacher
@@ -94,6 +96,10 @@ class Workspace(GraphWorkspace):
             self._ensure_examples,
             may_push=teacher_address is None,
         )
+        self._sources = Sources(self._store, self._address)
+        self._hub = HubTransfer(
+            paths.students(folder), self._students, allowed=teacher_address is None
+        )
         self._precisions = Precisions(self._store, self._students)
         self._proposing = Proposing(self._store, self._pictures, self._address)
         self._jobs.repair()
@@ -129,23 +135,34 @@ class Workspace(GraphWorkspace):
 
     def student(self) -> StudentStatus:
         """Which student answers, and whether it is ready; starts to load it."""
-        return self._students.status()
+        source = self._sources.current
+        return StudentStatus("ready", source.info()) if source else self._students.status()
 
     def students(self) -> Sequence[StudentInfo]:
-        """Every student of this workspace, the shipped one first."""
-        return self._students.all()
+        """Every student of this workspace, the shipped one first, models on servers last."""
+        return [*self._students.all(), *(source.info() for source in self._sources.all())]
 
     def use_student(self, student: StudentId) -> None:
         """Let another student answer. Raises: BundleError."""
-        self._students.use(student)
+        if not self._sources.use(student):
+            self._students.use(student)
 
     def delete_student(self, student: StudentId) -> None:
         """Remove a student from disk. Raises: BundleError."""
-        self._students.delete(student)
+        if not self._sources.remove(student):
+            self._students.delete(student)
 
     def exports(self) -> Exporting:
         """Whoever writes students for Ollama, and puts them there."""
         return self._exports
+
+    def sources(self) -> Sources:
+        """Models on Ollama servers that answer in a student's place."""
+        return self._sources
+
+    def hub(self) -> HubTransfer:
+        """Whoever takes students to the Hugging Face Hub, and back."""
+        return self._hub
 
     def precisions(self) -> Precisions:
         """In which precision students answer, and what that costs and brings."""
@@ -159,6 +176,9 @@ class Workspace(GraphWorkspace):
         self, turns: Sequence[Turn], settings: SampleConfig, student: StudentId | None = None
     ) -> Answer:
         """Answer the last turn. Raises: InputError, EngineBusy, BundleError."""
+        source = self._sources.find(student) if student else self._sources.current
+        if source is not None:
+            return self._asking.answer_elsewhere(turns, settings, source)
         return self._asking.answer(turns, settings, student)
 
     def expect(self, turn: Turn) -> Expectation | None:

@@ -36,9 +36,11 @@ from model.records import (
 )
 from tests.fake_exports import FakeExports
 from tests.fake_graph import FakeGraph
+from tests.fake_hub import FakeHub
 from tests.fake_precisions import FakePrecisions
 from tests.fake_proposals import FakeProposals
 from tests.fake_runs import FakeRuns, fake_budget
+from tests.fake_sources import FakeSources
 
 
 class FakeAnswer:
@@ -87,6 +89,8 @@ class FakeBackend(FakeGraph, FakeProposals):
         self.fakes = FakeRuns(clock, run_s)
         self.leaving = FakeExports(folder)
         self.weights = FakePrecisions()
+        self.on_hub = FakeHub()
+        self.elsewhere = FakeSources(self)
         self.chats: dict[ChatId, tuple[Turn, ...]] = {}
         self.answers: list[FakeAnswer] = []
         self.asked: list[tuple[tuple[Turn, ...], SampleConfig, StudentId | None]] = []
@@ -127,6 +131,12 @@ class FakeBackend(FakeGraph, FakeProposals):
 
     def exports(self) -> FakeExports:
         return self.leaving
+
+    def sources(self) -> FakeSources:
+        return self.elsewhere
+
+    def hub(self) -> FakeHub:
+        return self.on_hub
 
     def precisions(self) -> FakePrecisions:
         return self.weights

@@ -24,6 +24,7 @@ TORCH_FREE = (
     "model/precision_records.py",
     "model/serving/precision.py",
     "model/bundles/exporting.py",
+    "model/bundles/hub_transfer.py",
     "model/errors.py",
     "model/config.py",
     "model/knobs.py",
@@ -54,6 +55,7 @@ ONLY_IN = {
         "model/bundles/ollama_deploy.py",
         "model/bundles/hub.py",
     ),
+    "huggingface_hub": ("model/bundles/hub.py", "model/bundles/hub_card.py"),
     "subprocess": ("model/jobs/",),
     "gradio": ("webapp/", "app.py"),
 }

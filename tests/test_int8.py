@@ -79,6 +79,7 @@ def test_a_row_does_not_depend_on_the_others_of_its_batch() -> None:
     together = matrix.times(x)
     for row in range(4):
         assert torch.equal(together[row], matrix.times(x[row : row + 1])[0])
+        assert torch.equal(together[row], matrix.times(x[row]))
     assert torch.equal(together[3], torch.zeros(64))
 
 

@@ -59,9 +59,9 @@ class Int8Matrix:
         """The matrix times each vector in the last dimension of ``x``; every other one stays."""
         top = x.abs().amax(-1, keepdim=True).clamp_min(_TINY)
         product: Tensor = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
-            x / top, 1 / INPUT_TOP, INPUT_ZERO, self._packed
+            (x / top).view(-1, x.shape[-1]), 1 / INPUT_TOP, INPUT_ZERO, self._packed
         )
-        return product * top
+        return product.view(*x.shape[:-1], -1) * top
 
 
 class Int8Linear(nn.Module):
