@@ -35,16 +35,20 @@ def tokenizer_config(longest: int) -> str:
 def write_text_folder(bundle: Path, folder: Path) -> int:
     """Write a bundle's decoder and tokenizer into ``folder``; returns how many weights it holds.
 
-    Raises: BundleError.
+    Adapters are folded in. Raises: BundleError.
     """
-    # safetensors brings torch along: only whoever writes weights pays for it
-    from safetensors.torch import load_file, save_file
+    # torch is heavy: only whoever writes weights pays for it
+    from safetensors.torch import save_file
+
+    from model.model import ImageTokenReasoningLLM
+    from model.network.lora import merge_lora
 
     read = read_bundle(bundle)
+    decoder = ImageTokenReasoningLLM.load_from_bundle(bundle).model
+    merge_lora(decoder)
     tensors = {
-        name: tensor
-        for name, tensor in load_file(bundle / WEIGHTS).items()
-        if name.startswith(_TEXT)
+        f"{_TEXT}{name}": tensor.half().contiguous()
+        for name, tensor in decoder.state_dict().items()
     }
     values = json.loads((bundle / CONFIG).read_text(encoding="utf-8"))
     del values[OUR_KEY]

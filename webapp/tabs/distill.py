@@ -10,6 +10,7 @@ import gradio as gr
 
 from model.config import DistillConfig
 from model.errors import ReasonerError
+from model.records import REMOTE
 from webapp.backend import Backend, Door
 from webapp.config_form import draw_knobs
 from webapp.distill_form import ADVANCED, form_config
