@@ -48,7 +48,7 @@ class SpeakingStudent:
         student = self._student
         prompt = student.prompt([Message("user", question)], room=longest)
         length = len(prompt.ids) + longest
-        cache = KVCache(student.config.decoder, 1, length, student.model.norm.weight.dtype)
+        cache = KVCache(student.config.decoder, 1, length, student.model.embed_tokens.weight.dtype)
         banned = student.banned_ids(thinking=False)
         chance = torch.Generator().manual_seed(seed * 1_000_003 + len(question))
         scores_V = student.prefill(prompt, cache, row=0)

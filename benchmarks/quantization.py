@@ -8,20 +8,16 @@ of rounds taken in turns. The last line is JSON.
 from __future__ import annotations
 
 import argparse
-import copy
 import json
-import time
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import torch
 
 from model.config import PRESETS, DecoderConfig
-from model.network.int8 import to_int8, weight_bytes
-from model.network.text_generation import Decoder, KVCache
+from model.network.text_generation import Decoder
 from model.paths import SHIPPED_BUNDLE
-from model.serving.precision import measured, speeds_in_turns
+from model.serving.precision import Writing, measured, speeds_in_turns
 
 SHAPES = {
     "small": PRESETS["small"].decoder,
@@ -37,34 +33,19 @@ SHAPES = {
 }
 
 
-@torch.inference_mode()
-def steps_per_s(decoder: Decoder, rows: int, steps: int) -> float:
-    """How many tokens a second ``rows`` answers together get from one decoder."""
-
-    cache = KVCache(decoder.config, rows, steps, torch.float32)
-    ids = torch.arange(rows)[:, None]
-    started = time.perf_counter()
-    for position in range(steps):
-        at = torch.full((rows, 1), position)
-        hidden = decoder(decoder.embed_tokens(ids), at, cache, range(rows))
-        ids = decoder.logits(hidden[:, -1]).argmax(-1, keepdim=True)
-    return rows * steps / (time.perf_counter() - started)
-
-
 def shaped(name: str, steps: int, rounds: int) -> Iterator[tuple[str, float | int]]:
     """Figures of a decoder with random weights: bytes, and tokens a second for 1 and 8 answers."""
     torch.manual_seed(0)
-    full = Decoder(SHAPES[name]).eval()
-    small = copy.deepcopy(full)
-    yield "int8_matrices", to_int8(small)
-    for precision, decoder in (("full", full), ("int8", small)):
-        yield f"bytes_{precision}", weight_bytes(decoder)
+    decoder = Decoder(SHAPES[name]).eval()
     for rows in (1, 8):
-        writings = [partial(steps_per_s, decoder, rows, steps) for decoder in (full, small)]
-        rates = speeds_in_turns(writings, rounds)
-        yield f"tokens_per_s_full_{rows}", round(rates[0], 1)
-        yield f"tokens_per_s_int8_{rows}", round(rates[1], 1)
-        yield f"times_faster_{rows}", round(rates[1] / rates[0], 2)
+        writings = [Writing(decoder, int8=int8, rows=rows, tokens=steps) for int8 in (False, True)]
+        if rows == 1:
+            yield "bytes_full", writings[0].nbytes
+            yield "bytes_int8", writings[1].nbytes
+        full, small = speeds_in_turns(writings, rounds)
+        yield f"tokens_per_s_full_{rows}", round(full, 1)
+        yield f"tokens_per_s_int8_{rows}", round(small, 1)
+        yield f"times_faster_{rows}", round(small / full, 2)
 
 
 def main() -> None:
@@ -77,7 +58,7 @@ def main() -> None:
     parser.add_argument("--shapes", nargs="*", default=list(SHAPES), choices=list(SHAPES))
     options = parser.parse_args()
     report = measured(options.bundle, held_out=options.questions, rounds=options.rounds)
-    figures: dict[str, float | int] = {"student_int8_matrices": report.matrices}
+    figures: dict[str, float | int] = {}
     for precision, found in (("full", report.full), ("int8", report.int8)):
         figures[f"student_bytes_{precision}"] = found.weight_bytes
         figures[f"student_tokens_per_s_{precision}"] = found.tokens_per_s

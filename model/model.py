@@ -33,6 +33,7 @@ from model.config import (
 )
 from model.errors import InputError
 from model.network.backbones import make_tower
+from model.network.decoding import plain_step
 from model.network.image_tokenizer import Message, layout, splice, to_pixels
 from model.network.picture_heads import PictureHeads
 from model.network.text_generation import Decoder, KVCache, Sampler
@@ -166,6 +167,28 @@ class ImageTokenReasoningLLM(nn.Module):
             graph=facts,
         )
 
+    def distill_from_ollama(
+        self,
+        prompts: Sequence[str] | str,
+        teacher_model: str,
+        *,
+        address: str = "",
+        workspace: Path | str | None = None,
+        **settings: Any,
+    ) -> ImageTokenReasoningLLM:
+        """Teach a copy of this student what a model on an Ollama server answers.
+
+        ``prompts`` are a list, or a topic as one text. ``workspace`` is a folder that keeps every
+        answer, so that the same call after a crash goes on; without one nothing is kept. Further
+        keywords are the fields of ``DistillConfig`` (steps, batch_size, learn_from, …).
+        Raises: ConfigError, InputError, RunError, TeacherError.
+        """
+        from model.jobs.distilling import distil_from_ollama  # a run needs what is built on this
+
+        return distil_from_ollama(
+            self, prompts, teacher_model, address=address, workspace=workspace, **settings
+        )
+
     @property
     def parameter_count(self) -> int:
         """Number of weights, tied ones counted once."""
@@ -206,10 +229,7 @@ class ImageTokenReasoningLLM(nn.Module):
     @torch.inference_mode()
     def step(self, ids: Sequence[int], positions: Sequence[int], cache: KVCache) -> Tensor:
         """Add one token to each of the first rows of the cache. Returns scores (B, V)."""
-        embedded_BSD = self.model.embed_tokens(torch.tensor(ids)[:, None])
-        position_ids_BS = torch.tensor(positions)[:, None]
-        hidden_BSD = self.model(embedded_BSD, position_ids_BS, cache, range(len(ids)))
-        return self.model.logits(hidden_BSD[:, 0])
+        return plain_step(self.model, ids, positions, cache)
 
     @torch.inference_mode()
     def picture_embeddings(self, images: Sequence[Image.Image]) -> Tensor:
@@ -352,7 +372,7 @@ class ImageTokenReasoningLLM(nn.Module):
     def tokens(self, prompt: Prompt, sampling: SampleConfig) -> Iterator[tuple[int, float]]:
         """Draw an answer token by token, its end included; each with its log-probability."""
         length = len(prompt.ids) + sampling.max_tokens
-        cache = KVCache(self.config.decoder, 1, length, self.model.norm.weight.dtype)
+        cache = KVCache(self.config.decoder, 1, length, self.model.embed_tokens.weight.dtype)
         sampler = Sampler(sampling, self.banned_ids(thinking=prompt.thinking))
         scores_V = self.prefill(prompt, cache, row=0)
         for position in range(len(prompt.ids), length):

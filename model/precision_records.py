@@ -14,8 +14,9 @@ class PrecisionFigures:
     """What a student takes and gives in one precision."""
 
     weight_bytes: int
+    """Bytes of the decoder's weights, which are all read for every token."""
     tokens_per_s: float
-    """Of one greedy answer at a time, reading the question left out; a median."""
+    """Of one answer at a time, the reading of the question left out; a median."""
     loss: float
     """Mean cross-entropy on held-out micro-world answers, in nats per token."""
 
@@ -25,7 +26,5 @@ class PrecisionReport:
     """The same weights in full and in eight bits, measured in turns on this machine."""
 
     weights_hash: str
-    matrices: int
-    """How many matrices are large enough to be kept in eight bits."""
     full: PrecisionFigures
     int8: PrecisionFigures

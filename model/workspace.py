@@ -152,6 +152,10 @@ class Workspace(GraphWorkspace):
         if not self._sources.remove(student):
             self._students.delete(student)
 
+    def served(self) -> Students:
+        """The students and their engines, for whoever serves them through another door."""
+        return self._students
+
     def exports(self) -> Exporting:
         """Whoever writes students for Ollama, and puts them there."""
         return self._exports

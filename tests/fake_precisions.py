@@ -8,7 +8,6 @@ from model.records import StudentId
 
 REPORT = PrecisionReport(
     "ebe824" + 58 * "0",
-    7,
     PrecisionFigures(540_000_000, 9.8, 2.3456),
     PrecisionFigures(190_000_000, 24.6, 2.3511),
 )

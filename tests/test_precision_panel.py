@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pytest
 
 from model.config import SHIPPED_STUDENT
 from model.records import StudentStatus
-from tests.fake_precisions import REPORT
 from tests.fakes import FakeBackend
 from webapp.header import chip_of
-from webapp.precision_panel import choose, on_measure, on_student, report_html
+from webapp.precision_panel import choose, on_measure, on_student
 
 
 @pytest.fixture
@@ -43,10 +41,6 @@ def test_measuring_shows_size_speed_and_loss_of_both(backend: FakeBackend) -> No
 
 def test_measuring_nobody_is_told(backend: FakeBackend) -> None:
     assert "No student is chosen" in list(on_measure(backend, None))[-1]
-
-
-def test_a_student_that_gains_nothing_is_told_so() -> None:
-    assert "0 matrices" in report_html(dataclasses.replace(REPORT, matrices=0))
 
 
 def test_the_chip_says_when_weights_are_in_eight_bits(backend: FakeBackend) -> None:

@@ -23,7 +23,7 @@ from model.bundles.gguf import Identity, write_text_gguf
 from model.bundles.gguf_reading import EYES_FILE, TEXT_FILE
 from model.bundles.gguf_vision import why_text_only, write_vision_gguf
 from model.bundles.graph_facts import HEADER, Fact, facts_within, graph_jsonl
-from model.config import ExportConfig, SampleConfig
+from model.config import DecoderConfig, ExportConfig, SampleConfig
 from model.errors import BundleError, ConfigError
 from model.network.text_tokenizer import IM_END, IM_START, TextTokenizer, defuse
 
@@ -90,6 +90,17 @@ def template_of(*, thinks: bool) -> str:
     )
 
 
+def parameters_of(decoder: DecoderConfig) -> dict[str, Any]:
+    """How a student is run unless somebody asks for something else, by Ollama's names."""
+    return {
+        "stop": [IM_END],
+        "temperature": SampleConfig.temperature,
+        "repeat_penalty": SampleConfig.repetition_penalty,
+        "num_ctx": decoder.max_position_embeddings,
+        "num_predict": SampleConfig.max_tokens,
+    }
+
+
 def make_recipe(
     student: ImageTokenReasoningLLM, config: ExportConfig, lines: Sequence[str]
 ) -> Recipe:
@@ -99,13 +110,7 @@ def make_recipe(
         name=model_name(config.name or student.card.name),
         template=template_of(thinks=student.config.thinks),
         system=system,
-        parameters={
-            "stop": [IM_END],
-            "temperature": SampleConfig.temperature,
-            "repeat_penalty": SampleConfig.repetition_penalty,
-            "num_ctx": student.config.decoder.max_position_embeddings,
-            "num_predict": SampleConfig.max_tokens,
-        },
+        parameters=parameters_of(student.config.decoder),
         licence=config.licence.strip(),
     )
 

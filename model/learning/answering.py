@@ -10,6 +10,7 @@ from torch import Tensor
 
 from model.learning.examples import IGNORE, Lesson, collate, encode_lesson
 from model.model import ImageTokenReasoningLLM, Prompt
+from model.network.decoding import Steps
 from model.network.image_tokenizer import Message
 from model.network.text_generation import KVCache
 from model.network.text_tokenizer import PAD
@@ -68,7 +69,10 @@ def _answer_together(
     student: ImageTokenReasoningLLM, asked: Sequence[tuple[int, Prompt]], longest: int
 ) -> list[_Row]:
     length = max(len(prompt.ids) for _, prompt in asked) + longest
-    cache = KVCache(student.config.decoder, len(asked), length, student.model.norm.weight.dtype)
+    cache = KVCache(
+        student.config.decoder, len(asked), length, student.model.embed_tokens.weight.dtype
+    )
+    steps = Steps(student.model, cache, wait=True)
     banned = {flag: student.banned_ids(thinking=flag) for flag in (True, False)}
     rows: list[_Row] = []
     done: list[_Row] = []
@@ -80,7 +84,7 @@ def _answer_together(
         else:
             rows.append(row)
     while rows:
-        scores_BV = student.step([r.token for r in rows], [r.position for r in rows], cache)
+        scores_BV = steps([r.token for r in rows], [r.position for r in rows])
         for index in reversed(range(len(rows))):
             row = rows[index]
             row.position += 1

@@ -109,6 +109,15 @@ class KVCache:
         self.keys[:, target] = self.keys[:, source]
         self.values[:, target] = self.values[:, source]
 
+    def copy(self, row: int, length: int) -> tuple[Tensor, Tensor]:
+        """The first keys and values of a row, to be pasted later. Returns two (L, G, length, K)."""
+        return self.keys[:, row, :, :length].clone(), self.values[:, row, :, :length].clone()
+
+    def paste(self, row: int, caches: tuple[Tensor, Tensor], length: int) -> None:
+        """Write the first ``length`` keys and values of a copy into a row."""
+        self.keys[:, row, :, :length] = caches[0][:, :, :length]
+        self.values[:, row, :, :length] = caches[1][:, :, :length]
+
 
 class Attention(nn.Module):
     """Causal self-attention with fewer key-value heads than query heads."""
@@ -213,21 +222,13 @@ class Context:
         return keys, values
 
 
-class TokenTable(nn.Embedding):
-    """Embeddings of all tokens; tied, so the same table scores what may come next."""
-
-    def scores(self, hidden_BSD: Tensor) -> Tensor:
-        """Score every token after each hidden state. Returns (B, S, V)."""
-        return F.linear(hidden_BSD, self.weight)
-
-
 class Decoder(nn.Module):
     """Embedded tokens to hidden states; the ``model`` of a ``LlamaForCausalLM``."""
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
         self.config = config
-        self.embed_tokens: nn.Module = TokenTable(config.vocab_size, config.hidden_size)
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.num_hidden_layers))
         self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
         cos, sin = rotary_table(config)
@@ -266,8 +267,7 @@ class Decoder(nn.Module):
 
     def logits(self, hidden_BSD: Tensor) -> Tensor:
         """Score every token of the vocabulary with the tied embeddings. Returns (B, S, V)."""
-        scores_BSV: Tensor = self.embed_tokens.scores(hidden_BSD)  # type: ignore[operator]
-        return scores_BSV
+        return F.linear(hidden_BSD, self.embed_tokens.weight)
 
 
 class Sampler:
@@ -283,10 +283,12 @@ class Sampler:
         """Never draw these tokens from now on; those banned before may be drawn again."""
         self._banned = list(banned)
 
-    def next(self, logits_V: Tensor) -> int:
-        """Choose the next token from the scores of one position."""
+    def next(self, logits_V: Tensor, allowed_V: Tensor | None = None) -> int:
+        """Choose the next token from the scores of one position, among those allowed if given."""
         logits_V = logits_V.float().clone()
         logits_V[self._banned] = -torch.inf
+        if allowed_V is not None:
+            logits_V[~allowed_V] = -torch.inf
         if self.config.repetition_penalty != 1.0 and self._seen:
             seen = torch.tensor(sorted(self._seen))
             scores, penalty = logits_V[seen], self.config.repetition_penalty

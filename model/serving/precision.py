@@ -1,12 +1,13 @@
 """In which precision the students of a workspace answer, and what that costs and brings.
 
-Importing this file imports no torch. Bundles stay as they are: matrices are brought to eight bits
-when a student is loaded.
+Importing this file imports no torch. Bundles stay as they are: the decoder's matrices are brought
+to eight bits when an engine is made, for the steps that write; questions are read with full ones.
 """
 
 from __future__ import annotations
 
 import copy
+import importlib.util
 import json
 import statistics
 import time
@@ -16,15 +17,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model.bundles.bundle import read_bundle
-from model.config import SampleConfig
-from model.errors import ConfigError
+from model.errors import BundleIncompatible, ConfigError
 from model.knowledge.store import Store
 from model.precision_records import PRECISIONS, Precision, PrecisionFigures, PrecisionReport
 from model.records import StudentId
 from model.serving.students import Students
 
 if TYPE_CHECKING:
-    from model.model import ImageTokenReasoningLLM, Prompt
+    from model.model import ImageTokenReasoningLLM
+    from model.network.text_generation import Decoder
+    from model.serving.engine import Engine
 
 HELD_OUT = 24
 """Questions whose answers the loss is taken of."""
@@ -66,7 +68,7 @@ class Precisions:
             return None
         values = json.loads(text)
         full, small = (PrecisionFigures(**values[name]) for name in PRECISIONS)
-        return PrecisionReport(weights_hash, values["matrices"], full, small)
+        return PrecisionReport(weights_hash, full, small)
 
     def measure(self, student: StudentId) -> PrecisionReport:
         """Measure a student in both precisions, and keep the figures; takes seconds.
@@ -79,46 +81,91 @@ class Precisions:
         return report
 
 
-def loaded(path: Path, precision: Precision) -> ImageTokenReasoningLLM:
-    """A student ready to answer; its name tells when it does so in eight bits.
+def loaded_engine(path: Path, precision: Precision) -> Engine:
+    """The engine of a bundle; the student's name tells when it answers in eight bits.
 
-    Raises: BundleError.
+    Raises: BundleError, also for a student whose decoder cannot be brought to eight bits.
     """
     # torch is heavy: whoever loads a student pays for it
     from model.model import ImageTokenReasoningLLM
-    from model.network.int8 import to_int8
-    from model.network.lora import merge_lora
+    from model.network.decoding import fused_refusal
+    from model.serving.engine import Engine
 
     student = ImageTokenReasoningLLM.load_from_bundle(path)
     if precision == "int8":
-        merge_lora(student.model)
-        to_int8(student.model)
+        refusal = fused_refusal(student.model)
+        if refusal:
+            raise BundleIncompatible(
+                f"{student.card.name} cannot answer in int8: {refusal}. Choose full precision."
+            )
         student.card = replace(student.card, name=f"{student.card.name}, int8")
-    return student
+    return Engine(student, read_bundle(path).weights_hash, int8=precision == "int8")
+
+
+def rounded(student: ImageTokenReasoningLLM) -> ImageTokenReasoningLLM:
+    """A copy whose decoder holds the numbers that eight bits leave of its matrices.
+
+    Tokens are looked up in the rounded table, too, where the engine keeps the full one: its loss is
+    no better than that of the student that answers.
+    """
+    import torch
+
+    from model.network.fused_step import quantised
+
+    copied = copy.deepcopy(student)
+    with torch.no_grad():
+        for weight in copied.model.parameters():
+            if weight.ndim == 2:
+                whole, scale = quantised(weight.detach().numpy())
+                weight.copy_(torch.from_numpy(whole * scale[:, None]))
+    return copied
 
 
 def measured(path: Path, *, held_out: int = HELD_OUT, rounds: int = ROUNDS) -> PrecisionReport:
-    """Loss, size and speed of a bundle in full and in eight bits, timed in turns."""
+    """Loss, size and speed of a bundle in full and in eight bits, timed in turns.
+
+    Raises: BundleError.
+    """
     from model.learning.evaluation import mean_loss
     from model.learning.recipe import lesson_of
     from model.microworld.oracle import example
     from model.model import ImageTokenReasoningLLM
-    from model.network.int8 import to_int8, weight_bytes
-    from model.network.lora import merge_lora
 
-    full = ImageTokenReasoningLLM.load_from_bundle(path)
-    merge_lora(full.model)
-    small = copy.deepcopy(full)
-    matrices = to_int8(small.model)
+    student = ImageTokenReasoningLLM.load_from_bundle(path)
     lessons = [lesson_of(example("validation", index)) for index in range(held_out)]
-    both = (full, small)
-    speeds = speeds_in_turns([_writing(student) for student in both], rounds)
-    figures = [
-        PrecisionFigures(weight_bytes(student), round(speed, 1), round(loss, 4))
-        for student, speed in zip(both, speeds, strict=True)
-        for loss in [mean_loss(student, lessons)]
-    ]
-    return PrecisionReport(read_bundle(path).weights_hash, matrices, *figures)
+    losses = [mean_loss(one, lessons) for one in (student, rounded(student))]
+    writings = [Writing(student.model, int8=int8) for int8 in (False, True)]
+    speeds = speeds_in_turns(writings, rounds)
+    full, small = (
+        PrecisionFigures(writing.nbytes, round(speed, 1), round(loss, 4))
+        for writing, speed, loss in zip(writings, speeds, losses, strict=True)
+    )
+    return PrecisionReport(read_bundle(path).weights_hash, full, small)
+
+
+class Writing:
+    """Called, it writes ``rows`` answers at a time and tells tokens per second."""
+
+    def __init__(
+        self, decoder: Decoder, *, int8: bool, rows: int = 1, tokens: int = TOKENS
+    ) -> None:
+        from model.network.fused_step import FusedStep
+        from model.network.text_generation import KVCache
+
+        cache = KVCache(decoder.config, rows, tokens, decoder.embed_tokens.weight.dtype)
+        self._step = FusedStep(decoder, cache, int8=int8)
+        self._rows, self._tokens = rows, tokens
+        self.nbytes = self._step.nbytes
+        """Bytes of weights that are read for a token."""
+
+    def __call__(self) -> float:
+        """Greedy answers from nothing, as long as they may be."""
+        ids = list(range(self._rows))
+        started = time.perf_counter()
+        for position in range(self._tokens):
+            scores_BV = self._step(ids, [position] * self._rows)
+            ids = scores_BV.argmax(-1).tolist()
+        return self._rows * self._tokens / (time.perf_counter() - started)
 
 
 def speeds_in_turns(writings: Sequence[Callable[[], float]], rounds: int) -> list[float]:
@@ -129,32 +176,9 @@ def speeds_in_turns(writings: Sequence[Callable[[], float]], rounds: int) -> lis
     return [statistics.median(rates) for rates in zip(*taken, strict=True)]
 
 
-def _writing(student: ImageTokenReasoningLLM) -> Callable[[], float]:
-    from model.network.image_tokenizer import Message
-
-    prompt = student.prompt([Message("user", "What can you do?")], room=TOKENS)
-    return lambda: tokens_per_s(student, prompt, TOKENS)
-
-
-def tokens_per_s(student: ImageTokenReasoningLLM, prompt: Prompt, tokens: int) -> float:
-    """How fast a student writes one answer, its first token left out; its end is passed over."""
-    from model.network.text_generation import KVCache, Sampler
-
-    length = len(prompt.ids) + tokens
-    cache = KVCache(student.config.decoder, 1, length, student.model.norm.weight.dtype)
-    sampler = Sampler(SampleConfig(), sorted(student.end_ids))
-    index = sampler.next(student.prefill(prompt, cache, row=0))
-    started = time.perf_counter()
-    for position in range(len(prompt.ids), length - 1):
-        index = sampler.next(student.step([index], [position], cache)[0])
-    return (tokens - 1) / (time.perf_counter() - started)
-
-
 def _check_int8() -> None:
-    from model.network.int8 import int8_works_here
-
-    if not int8_works_here():
+    if importlib.util.find_spec("numba") is None:
         raise ConfigError(
-            "int8 needs an x86 processor and a PyTorch with FBGEMM; this machine has 0 of the two "
-            "or 1. Students answer in full precision here."
+            "int8 needs compiled steps, and Numba is not installed. Install it with “pip install "
+            "numba”, or stay in full precision."
         )

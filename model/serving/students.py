@@ -59,18 +59,34 @@ class EnginePool:
             self._unload_oldest()
         return future
 
+    def is_loaded(self, path: Path, weights_hash: str, precision: Precision = "full") -> bool:
+        """Whether a bundle's engine is in memory; unlike ``engine`` this loads nothing."""
+        with self._lock:
+            future = self._engines.get(f"{path}@{weights_hash}@{precision}")
+        return future is not None and future.done() and future.exception() is None
+
+    def unload(self, path: Path, weights_hash: str, precision: Precision = "full") -> None:
+        """Let go of a bundle's engine, if it is loaded and nobody is being answered."""
+        key = f"{path}@{weights_hash}@{precision}"
+        with self._lock:
+            future = self._engines.get(key)
+        loaded = future is not None and future.done() and future.exception() is None
+        if future is None or not loaded or not future.result().idle():
+            return
+        with self._lock:
+            self._engines.pop(key, None)
+        future.add_done_callback(_close)
+
     def _load(self, path: Path, precision: Precision, future: Future[Engine]) -> None:
         # torch takes a second to import; this thread is the first that needs it
         import torch
 
-        from model.serving.engine import Engine
-        from model.serving.precision import loaded
+        from model.serving.precision import loaded_engine
 
         # one token is little work: more threads than this wait for each other, and for the page
         torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
         try:
-            student = loaded(path, precision)
-            future.set_result(Engine(student, bundle_info(path, SHIPPED).weights_hash))
+            future.set_result(loaded_engine(path, precision))
         except (BundleError, RuntimeError) as error:
             log.warning("could not load %s: %s", path, error)
             future.set_exception(error)
@@ -183,6 +199,17 @@ class Students:
             raise EngineBusy(
                 f"{info.name} is still not loaded after {LOAD_LIMIT_S:.0f} s. Try again."
             ) from error
+
+    def is_loaded(self, student: StudentId) -> bool:
+        """Whether a student is in memory. Raises: BundleError."""
+        weights_hash = self.info(student).weights_hash
+        return self._pool.is_loaded(self.path(student), weights_hash, self.precision)
+
+    def unload(self, student: StudentId) -> None:
+        """Free the memory of a student, unless the page answers with it. Raises: BundleError."""
+        if student != self.current:
+            weights_hash = self.info(student).weights_hash
+            self._pool.unload(self.path(student), weights_hash, self.precision)
 
     def delete(self, student: StudentId) -> None:
         """Remove a student from disk. Raises: BundleError for the shipped or the current one."""
