@@ -15,6 +15,7 @@
     │   └── BundleIncompatible
     ├── DeployError            an Ollama server that does not take a student
     │   └── DeployConflict         it has a model of this name, and nobody said to replace it
+    ├── HubError               the Hugging Face Hub did not take or give a student
     ├── RunError               a run that cannot be started, paused, resumed or found
     └── EngineBusy             more answers are waiting than the engine takes
 
@@ -83,6 +84,10 @@ class DeployError(ReasonerError):
 
 class DeployConflict(DeployError):
     """The server has a model of this name already."""
+
+
+class HubError(ReasonerError):
+    """The Hugging Face Hub did not take or give a student."""
 
 
 class RunError(ReasonerError):

@@ -26,6 +26,16 @@ def ollama_host() -> str:
     return os.environ.get("OLLAMA_HOST", "")
 
 
+def hub_token() -> str:
+    """The value of ``HF_TOKEN``, or an empty string; no stored sign-in is looked for."""
+    return os.environ.get("HF_TOKEN", "").strip()
+
+
+def hub_endpoint() -> str:
+    """The value of ``HF_ENDPOINT``, or an empty string for the public Hub."""
+    return os.environ.get("HF_ENDPOINT", "").strip().rstrip("/")
+
+
 def database(workspace: Path) -> Path:
     """The one SQLite file of a workspace."""
     return workspace / "workspace.db"

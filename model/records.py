@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NewType, Protocol
 
 from model.config import DistillConfig
+from model.precision_records import Precision
 
 PictureId = NewType("PictureId", str)
 """SHA-256 of the stored PNG, hex: equal pictures have equal ids."""
@@ -137,6 +138,10 @@ class ExampleTriplet:
     draft: TripletDraft
 
 
+REMOTE = "ollama"
+"""The preset of a model that answers from an Ollama server in a student's place."""
+
+
 # ── the student and its answers ─────────────────────────────────────────────────────────────────
 
 
@@ -167,6 +172,7 @@ class StudentStatus:
     state: Literal["loading", "ready", "failed"]
     info: StudentInfo | None
     message: str = ""
+    precision: Precision = "full"
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from model import paths
 from model.bundles.bundle import bundle_info, read_bundle
 from model.bundles.checkpoints import local_shape
 from model.bundles.exporting import Exporting
+from model.bundles.hub_transfer import HubTransfer
 from model.comparing.comparing import Comparing
 from model.comparing.sides import Sides
 from model.config import (
@@ -58,7 +59,9 @@ from model.records import (
 from model.serving.asking import Asking
 from model.serving.feedback import Feedback, taught_by
 from model.serving.picture_twins import PictureTwins
+from model.serving.precision import Precisions
 from model.serving.proposing import Proposing
+from model.serving.remote import Sources
 from model.serving.students import SHIPPED, SHIPPED_SETTING, EnginePool, Students
 from model.teachers.base import Teacher
 from model.teachers.builtin import BuiltinTeacher
@@ -117,6 +120,11 @@ class Workspace(GraphWorkspace):
             self._ensure_examples,
             may_push=teacher_address is None,
         )
+        self._sources = Sources(self._store, self._address)
+        self._hub = HubTransfer(
+            paths.students(folder), self._students, allowed=teacher_address is None
+        )
+        self._precisions = Precisions(self._store, self._students)
         self._proposing = Proposing(self._store, self._pictures, self._address)
         self._comparing = Comparing(
             self._store,
@@ -158,19 +166,22 @@ class Workspace(GraphWorkspace):
 
     def student(self) -> StudentStatus:
         """Which student answers, and whether it is ready; starts to load it."""
-        return self._students.status()
+        source = self._sources.current
+        return StudentStatus("ready", source.info()) if source else self._students.status()
 
     def students(self) -> Sequence[StudentInfo]:
-        """Every student of this workspace, the shipped one first."""
-        return self._students.all()
+        """Every student of this workspace, the shipped one first, models on servers last."""
+        return [*self._students.all(), *(source.info() for source in self._sources.all())]
 
     def use_student(self, student: StudentId) -> None:
         """Let another student answer. Raises: BundleError."""
-        self._students.use(student)
+        if not self._sources.use(student):
+            self._students.use(student)
 
     def delete_student(self, student: StudentId) -> None:
         """Remove a student from disk. Raises: BundleError."""
-        self._students.delete(student)
+        if not self._sources.remove(student):
+            self._students.delete(student)
 
     def served(self) -> Students:
         """The students and their engines, for whoever serves them through another door."""
@@ -188,6 +199,18 @@ class Workspace(GraphWorkspace):
         """Whoever keeps votes on answers, and lets the student learn from them."""
         return self._feedback
 
+    def sources(self) -> Sources:
+        """Models on Ollama servers that answer in a student's place."""
+        return self._sources
+
+    def hub(self) -> HubTransfer:
+        """Whoever takes students to the Hugging Face Hub, and back."""
+        return self._hub
+
+    def precisions(self) -> Precisions:
+        """In which precision students answer, and what that costs and brings."""
+        return self._precisions
+
     def describe(self, picture: PictureId) -> Description:
         """What the student sees in a picture, and how sure it is."""
         return self._asking.describe(picture)
@@ -196,6 +219,9 @@ class Workspace(GraphWorkspace):
         self, turns: Sequence[Turn], settings: SampleConfig, student: StudentId | None = None
     ) -> Answer:
         """Answer the last turn. Raises: InputError, EngineBusy, BundleError."""
+        source = self._sources.find(student) if student else self._sources.current
+        if source is not None:
+            return self._asking.answer_elsewhere(turns, settings, source)
         return self._asking.answer(turns, settings, student)
 
     def expect(self, turn: Turn) -> Expectation | None:

@@ -39,6 +39,10 @@ class FakeExports:
         self.text_only = ""
         self.on_server: set[str] = set()
         self.pushed: list[tuple[StudentId, ExportConfig, str, bool]] = []
+        self.cancels = 0
+
+    def cancel(self) -> None:
+        self.cancels += 1
 
     def preview(self, student: StudentId, config: ExportConfig) -> ExportPreview:
         facts = min(14, config.fact_tokens // 8)

@@ -38,8 +38,11 @@ from tests.fake_compare import fake_comparing
 from tests.fake_exports import FakeExports
 from tests.fake_feedback import FakeFeedback
 from tests.fake_graph import FakeGraph
+from tests.fake_hub import FakeHub
+from tests.fake_precisions import FakePrecisions
 from tests.fake_proposals import FakeProposals
 from tests.fake_runs import FakeRuns, fake_budget
+from tests.fake_sources import FakeSources
 
 
 class FakeAnswer:
@@ -89,6 +92,9 @@ class FakeBackend(FakeGraph, FakeProposals):
         self.leaving = FakeExports(folder)
         self.compared = fake_comparing(self, folder)
         self.votes = FakeFeedback(clock)
+        self.weights = FakePrecisions()
+        self.on_hub = FakeHub()
+        self.elsewhere = FakeSources(self)
         self.chats: dict[ChatId, tuple[Turn, ...]] = {}
         self.answers: list[FakeAnswer] = []
         self.asked: list[tuple[tuple[Turn, ...], SampleConfig, StudentId | None]] = []
@@ -135,6 +141,15 @@ class FakeBackend(FakeGraph, FakeProposals):
 
     def exports(self) -> FakeExports:
         return self.leaving
+
+    def sources(self) -> FakeSources:
+        return self.elsewhere
+
+    def hub(self) -> FakeHub:
+        return self.on_hub
+
+    def precisions(self) -> FakePrecisions:
+        return self.weights
 
     def expect(self, turn: Turn) -> Expectation | None:
         self._maybe_fail()

@@ -11,7 +11,7 @@ from model.config import SHIPPED_STUDENT
 from tests.fake_exports import ROWS
 from tests.fakes import FakeBackend
 from webapp.export_format import parity_html, progress_html
-from webapp.export_panel import on_form, on_push, on_write
+from webapp.export_panel import on_cancel, on_form, on_push, on_write
 
 FORM = ("", "f16", 80, "")
 
@@ -46,7 +46,7 @@ def test_a_setting_out_of_its_limits_is_told_in_the_preview(backend: FakeBackend
 
 def test_writing_ends_with_the_zip(backend: FakeBackend) -> None:
     steps = list(on_write(backend, SHIPPED_STUDENT, *FORM))
-    files = [file for _, file, _ in steps if getattr(file, "value", None)]
+    files = [file for _, file, *_ in steps if getattr(file, "value", None)]
     assert len(files) == 1
     assert files[0].value["path"].endswith("student.zip")
     assert "student.zip: 7.1 MB, 14 facts" in steps[-1][0]
@@ -54,12 +54,12 @@ def test_writing_ends_with_the_zip(backend: FakeBackend) -> None:
 
 
 def test_no_student_is_told_where_the_person_looks(backend: FakeBackend) -> None:
-    progress, _, _ = last(on_write(backend, None, *FORM))
+    progress, *_ = last(on_write(backend, None, *FORM))
     assert "No student is chosen" in progress
 
 
 def test_a_push_shows_both_answers_and_their_gap(backend: FakeBackend) -> None:
-    progress, _, table = last(on_push(backend, " http://box ", False, SHIPPED_STUDENT, *FORM))
+    progress, _, table, _ = last(on_push(backend, " http://box ", False, SHIPPED_STUDENT, *FORM))
     assert "ollama run student" in progress
     assert "What is this? + 1 picture<" in table
     assert "✓ 5 of 5" in table
@@ -70,9 +70,9 @@ def test_a_push_shows_both_answers_and_their_gap(backend: FakeBackend) -> None:
 
 def test_a_model_that_is_there_is_kept_until_the_box_is_ticked(backend: FakeBackend) -> None:
     backend.leaving.on_server.add("student")
-    progress, _, _ = last(on_push(backend, "", False, SHIPPED_STUDENT, *FORM))
+    progress, *_ = last(on_push(backend, "", False, SHIPPED_STUDENT, *FORM))
     assert "already" in progress
-    progress, _, _ = last(on_push(backend, "", True, SHIPPED_STUDENT, *FORM))
+    progress, *_ = last(on_push(backend, "", True, SHIPPED_STUDENT, *FORM))
     assert "ollama run" in progress
 
 
@@ -84,3 +84,11 @@ def test_an_answer_can_not_become_markup() -> None:
 
 def test_no_rows_draw_no_table() -> None:
     assert parity_html(()) == ""
+
+
+def test_cancel_stands_there_while_an_export_is_under_way(backend: FakeBackend) -> None:
+    buttons = [step[-1] for step in on_write(backend, SHIPPED_STUDENT, *FORM)]
+    assert buttons[0].visible
+    assert not buttons[-1].visible
+    on_cancel(backend)
+    assert backend.leaving.cancels == 1

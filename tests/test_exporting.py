@@ -85,6 +85,21 @@ def test_a_stop_ends_the_export_and_tells_so() -> None:
     assert "Stopped" in steps[0].words
 
 
+def test_cancel_reaches_the_export_under_way_and_the_one_that_waits(
+    shipped: Path, tmp_path: Path
+) -> None:
+    exports = workspace(tmp_path, shipped).exports()
+    first, second = (exports.export(SHIPPED, SMALL) for _ in range(2))
+    heard = first.events()
+    next(heard)  # it works now
+    exports.cancel()
+    assert [step.words for step in heard if step.kind == "error"] == [
+        "Stopped. Nothing half-written was left."
+    ]
+    assert list(second.events())[-1].words.startswith("Stopped.")
+    assert list(exports.export(SHIPPED, SMALL).events())[-1].kind == "done"
+
+
 def test_a_failure_is_told_in_its_own_words() -> None:
     def work(job: ExportWork) -> None:
         raise DeployError("The server is gone.")

@@ -24,7 +24,10 @@ TORCH_FREE = (
     "model/compare_records.py",
     "model/comparing/",
     "model/feedback_records.py",
+    "model/precision_records.py",
+    "model/serving/precision.py",
     "model/bundles/exporting.py",
+    "model/bundles/hub_transfer.py",
     "model/errors.py",
     "model/config.py",
     "model/knobs.py",
@@ -62,6 +65,7 @@ ONLY_IN = {
         "model/bundles/ollama_deploy.py",
         "model/bundles/hub.py",
     ),
+    "huggingface_hub": ("model/bundles/hub.py", "model/bundles/hub_card.py"),
     "subprocess": ("model/jobs/",),
     "gradio": ("webapp/", "app.py"),
 }
@@ -116,6 +120,7 @@ def test_every_file_keeps_to_its_room(path: Path) -> None:
                 "model.export_records",
                 "model.compare_records",
                 "model.feedback_records",
+                "model.precision_records",
                 "model.errors",
                 "model.config",
             )

@@ -37,7 +37,10 @@ from webapp.compare_backend import CompareBackend
 from webapp.export_backend import ExportBackend
 from webapp.feedback_backend import FeedbackBackend
 from webapp.graph_backend import GraphBackend
+from webapp.hub_backend import HubBackend
+from webapp.precision_backend import PrecisionBackend
 from webapp.proposal_backend import ProposalBackend
+from webapp.source_backend import SourceBackend
 
 
 class Backend(GraphBackend, ProposalBackend, Protocol):
@@ -89,6 +92,18 @@ class Backend(GraphBackend, ProposalBackend, Protocol):
 
     def exports(self) -> ExportBackend:
         """Whoever writes students for Ollama, and puts them there."""
+        ...
+
+    def sources(self) -> SourceBackend:
+        """Models on Ollama servers that answer in a student's place."""
+        ...
+
+    def hub(self) -> HubBackend:
+        """Whoever takes students to the Hugging Face Hub, and back."""
+        ...
+
+    def precisions(self) -> PrecisionBackend:
+        """In which precision students answer, and what that costs and brings."""
         ...
 
     # chats

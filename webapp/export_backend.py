@@ -25,3 +25,7 @@ class ExportBackend(Protocol):
     ) -> ExportJob:
         """Write the folder, send it to an Ollama server, compare what the two say."""
         ...
+
+    def cancel(self) -> None:
+        """Stop every export of this workspace that is under way."""
+        ...

@@ -31,6 +31,7 @@ class ExportPanel:
     overwrite: Any
     push: Any
     progress: Any
+    cancel: Any
     file: Any
     table: Any
 
@@ -57,11 +58,14 @@ def draw_export(*, multi_user: bool = False) -> ExportPanel:
             )
             push = gr.Button("Push to Ollama and compare", elem_id="export-push")
         progress = gr.HTML(elem_id="export-progress", elem_classes="itr-optional")
+        cancel = gr.Button("Cancel", visible=False, elem_id="export-cancel")
         file = gr.File(
             label="The folder as ZIP", visible=False, interactive=False, elem_id="export-file"
         )
         table = gr.HTML(elem_id="export-parity", elem_classes="itr-optional")
-    return ExportPanel(form, preview, write, address, overwrite, push, progress, file, table)
+    return ExportPanel(
+        form, preview, write, address, overwrite, push, progress, cancel, file, table
+    )
 
 
 def wire_export(door: Door, panel: ExportPanel, students: Any) -> None:
@@ -75,7 +79,7 @@ def wire_export(door: Door, panel: ExportPanel, students: Any) -> None:
         trigger_mode="always_last",
         **QUIET,
     )
-    shown = [panel.progress, panel.file, panel.table]
+    shown = [panel.progress, panel.file, panel.table, panel.cancel]
     panel.write.click(
         bind(door, on_write), chosen, shown, show_progress="hidden", api_name="export_student"
     )
@@ -86,6 +90,7 @@ def wire_export(door: Door, panel: ExportPanel, students: Any) -> None:
         show_progress="hidden",
         api_name="push_student",
     )
+    panel.cancel.click(bind(door, on_cancel), None, None, queue=False, **QUIET)
 
 
 def _config(form: tuple[Any, ...]) -> ExportConfig:
@@ -123,12 +128,12 @@ def on_write(backend: Backend, student: str | None, *form: Any) -> Iterator[tupl
     """Write the folder and offer it as a ZIP.
 
     Inputs: students, form
-    Outputs: progress, file, table
+    Outputs: progress, file, table, cancel
     """
     try:
         job = backend.exports().export(_student(student), _config(form))
     except ReasonerError as exc:
-        yield error_html(str(exc)), gr.skip(), gr.skip()
+        yield error_html(str(exc)), gr.skip(), gr.skip(), gr.skip()
         return
     yield from _follow(job)
 
@@ -139,32 +144,36 @@ def on_push(
     """Push the student, then show its answers beside the server's.
 
     Inputs: address, overwrite, students, form
-    Outputs: progress, file, table
+    Outputs: progress, file, table, cancel
     """
     try:
         job = backend.exports().push(
             _student(student), _config(form), (address or "").strip(), overwrite=bool(overwrite)
         )
     except ReasonerError as exc:
-        yield error_html(str(exc)), gr.skip(), gr.skip()
+        yield error_html(str(exc)), gr.skip(), gr.skip(), gr.skip()
         return
     yield from _follow(job)
+
+
+def on_cancel(backend: Backend) -> None:
+    """Stop what is under way; its listener shows how it ended."""
+    backend.exports().cancel()
 
 
 def _follow(job: ExportJob) -> Iterator[tuple[Any, ...]]:
     """The panel after each step of an export. Leaving the page lets it finish."""
     rows: list[ParityRow] = []
     last = ExportStep("step")
-    yield progress_html("Starting", 0.0), gr.File(visible=False), ""
+    yield progress_html("Starting", 0.0), gr.File(visible=False), "", gr.Button(visible=True)
     for step in job.events():
-        if step.kind == "error":
-            yield error_html(step.words), gr.skip(), parity_html(rows)
-            return
-        if step.kind == "done":
-            yield progress_html(last.words, 1.0), gr.skip(), parity_html(rows)
+        if step.kind in ("done", "error"):
+            words = error_html(step.words) if step.kind == "error" else ""
+            ending = words or progress_html(last.words, 1.0)
+            yield ending, gr.skip(), parity_html(rows), gr.Button(visible=False)
             return
         last = step
         if step.row is not None:
             rows.append(step.row)
         file = gr.File(value=served(step.path), visible=True) if step.path else gr.skip()
-        yield progress_html(step.words, step.share), file, parity_html(rows)
+        yield progress_html(step.words, step.share), file, parity_html(rows), gr.skip()

@@ -31,7 +31,8 @@ def file_size(size_bytes: float) -> str:
 
 def student_words(info: StudentInfo) -> str:
     """A student in one line: name, size and the first letters of its weights' hash."""
-    return f"{info.name} · {short_number(info.parameters)} · {info.short_hash}"
+    size = short_number(info.parameters) if info.parameters else ""
+    return " · ".join(part for part in (info.name, size, info.short_hash) if part)
 
 
 def triplet_words(triplet: Triplet | TripletDraft) -> str:

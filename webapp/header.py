@@ -12,6 +12,9 @@ from model.records import StudentId, StudentStatus
 from webapp.backend import Backend, Door
 from webapp.export_panel import ExportPanel, draw_export, wire_export
 from webapp.formatting import error_html, file_size, muted_html, note_html, student_words
+from webapp.hub_panel import HubPanel, draw_hub, wire_hub
+from webapp.precision_panel import PrecisionPanel, draw_precision, wire_precision
+from webapp.source_panel import SourcePanel, draw_sources, wire_sources
 from webapp.widgets import QUIET, Wire, bind
 
 _WORDMARK = (
@@ -47,7 +50,10 @@ class _Switcher:
     delete: Any
     really: Any
     close: Any
+    sources: SourcePanel
+    precision: PrecisionPanel
     export: ExportPanel
+    hub: HubPanel
 
 
 def build_header(door: Door, *, multi_user: bool = False) -> Header:
@@ -86,7 +92,10 @@ def build_header(door: Door, *, multi_user: bool = False) -> Header:
         [*opened, student, watch],
         **QUIET,
     )
+    wire_sources(door, switcher.sources, opened, open_switcher)
+    wire_precision(door, switcher.precision, switcher.students, (student, watch), show_student)
     wire_export(door, switcher.export, switcher.students)
+    wire_hub(door, switcher.hub, switcher.students, opened, open_switcher)
     return Header(student, watch, status, asked)
 
 
@@ -105,8 +114,12 @@ def _draw_switcher(multi_user: bool) -> _Switcher:
                 "Delete for good", variant="stop", visible=False, elem_id="switcher-really"
             )
             close = gr.Button("Close", elem_id="switcher-close")
+        sources = draw_sources()
+        precision = draw_precision()
         export = draw_export(multi_user=multi_user)
-    return _Switcher(panel, students, note, use, delete, really, close, export)
+        hub = draw_hub(multi_user=multi_user)
+    folds = (sources, precision, export, hub)
+    return _Switcher(panel, students, note, use, delete, really, close, *folds)
 
 
 def tour_html() -> str:
@@ -126,6 +139,8 @@ def tour_html() -> str:
 def chip_of(status: StudentStatus) -> Any:
     """The student's chip: its name, size and hash, and whether it is ready."""
     words = student_words(status.info) if status.info else "no student"
+    if status.precision == "int8":
+        words = f"{words} · int8"
     if status.state == "loading":
         words = f"{words} · loading…" if status.info else "student · loading…"
     if status.state == "failed":

@@ -37,6 +37,8 @@ _EXAMPLE = "egg-heat"
 _SHARE_OF_WRITING = 0.3
 """Of a push; sending takes the next half, comparing the rest."""
 _SHARE_OF_SENDING = 0.5
+_TURN_S = 0.2
+"""How often an export that waits looks whether it is still wanted."""
 
 
 class _Cancelled(Exception):
@@ -65,9 +67,13 @@ class ExportWork:
 
     def put(self, step: ExportStep) -> None:
         """Tell the reader; only the export itself calls this. Raises: _Cancelled after a stop."""
+        self.check()
+        self._steps.put(step)
+
+    def check(self) -> None:
+        """Go on only if nobody pressed stop. Raises: _Cancelled."""
         if self._stop.is_set():
             raise _Cancelled
-        self._steps.put(step)
 
     def _run(self, work: Callable[[ExportWork], None]) -> None:
         ending = ExportStep("error", "The export failed; the log says why. Try again.")
@@ -98,6 +104,12 @@ class Exporting:
         self._folder, self._store, self._students = folder, store, students
         self._graph_is_filled, self._may_push = graph_is_filled, may_push
         self._one_at_a_time = threading.Lock()
+        self._open: set[ExportWork] = set()
+
+    def cancel(self) -> None:
+        """Stop every export of this workspace that is under way or waits for its turn."""
+        for job in list(self._open):
+            job.cancel()
 
     def preview(self, student: StudentId, config: ExportConfig) -> ExportPreview:
         """What an export would hold. Raises: BundleError, ConfigError."""
@@ -175,13 +187,18 @@ class Exporting:
 
     def _alone(self, job: ExportWork, work: Callable[[ExportWork], None]) -> None:
         """Two exports of one workspace would write into the same folder: they wait their turn."""
-        if not self._one_at_a_time.acquire(blocking=False):
-            job.put(ExportStep("step", "Waiting for the export before this one", 0.0))
-            self._one_at_a_time.acquire()
+        self._open.add(job)
         try:
-            work(job)
+            if not self._one_at_a_time.acquire(blocking=False):
+                job.put(ExportStep("step", "Waiting for the export before this one", 0.0))
+                while not self._one_at_a_time.acquire(timeout=_TURN_S):
+                    job.check()
+            try:
+                work(job)
+            finally:
+                self._one_at_a_time.release()
         finally:
-            self._one_at_a_time.release()
+            self._open.discard(job)
 
     def _graph(self) -> Sequence[Triplet]:
         self._graph_is_filled()

@@ -31,6 +31,7 @@ from model.records import (
 )
 from model.serving.feedback import Feedback
 from model.serving.known_pictures import KnownPictures
+from model.serving.remote import Source
 from model.serving.students import Students
 
 if TYPE_CHECKING:
@@ -136,6 +137,21 @@ class Asking:
         )
         answer = engine.ask(prompt, settings, facts)
         return self._feedback.recorded(answer, turn, chosen) if student is None else answer
+
+    def answer_elsewhere(
+        self, turns: Sequence[Turn], settings: SampleConfig, source: Source
+    ) -> Answer:
+        """Let a model on a server answer the last turn, with the facts found here.
+
+        The app's own student still names the pictures, so that facts about them are found.
+        Raises: InputError, EngineBusy, BundleError.
+        """
+        if not turns or turns[-1].role != "user":
+            raise InputError("There is no question to answer. Type one first.")
+        turn = in_one_turn(turns)
+        facts = self._facts(turn, self._students.engine(), settings) if settings.use_graph else ()
+        pictures = [self._pictures.path(picture).read_bytes() for picture in turn.pictures]
+        return source.answer(turn.text, pictures, facts, settings)
 
     def expect(self, turn: Turn) -> Expectation | None:
         """The known picture that is most like what the student imagines as the outcome.

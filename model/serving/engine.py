@@ -172,7 +172,9 @@ class Engine:
         *,
         max_rows: int = 16,
         max_waiting: int = 64,
+        int8: bool = False,
     ) -> None:
+        """With ``int8`` answers are written with the decoder's weights in eight bits."""
         self.student = student.eval()
         self.weights_hash = weights_hash
         self._max_rows, self._max_waiting = max_rows, max_waiting
@@ -182,7 +184,7 @@ class Engine:
         self._cache = KVCache(decoder, max_rows + 1, decoder.max_position_embeddings, dtype)
         self._reader = PromptReader(self.student, self._cache, max_rows)
         self._reading: tuple[_Row, Reading] | None = None
-        self._step_rows = Steps(student.model, self._cache)
+        self._step_rows = Steps(student.model, self._cache, int8=int8)
         self._wake = threading.Condition()
         self._waiting: deque[EngineAnswer] = deque()
         self._tasks: deque[tuple[Callable[[ImageTokenReasoningLLM], object], Future[object]]] = (

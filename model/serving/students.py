@@ -16,11 +16,12 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from model.bundles.bundle import bundle_info
 from model.config import SHIPPED_STUDENT
 from model.errors import BundleError, BundleNotFound, EngineBusy
+from model.precision_records import Precision
 from model.records import StudentId, StudentInfo, StudentStatus
 
 if TYPE_CHECKING:
@@ -51,33 +52,39 @@ class EnginePool:
         self._lock = threading.Lock()
         self._engines: OrderedDict[str, Future[Engine]] = OrderedDict()
 
-    def engine(self, path: Path, weights_hash: str, adapter: Path | None = None) -> Future[Engine]:
+    def engine(
+        self,
+        path: Path,
+        weights_hash: str,
+        precision: Precision = "full",
+        adapter: Path | None = None,
+    ) -> Future[Engine]:
         """The engine of a bundle, loaded in the background if it is not there yet.
 
         ``weights_hash`` is that of the weights with the ``adapter``, if there is one.
         """
-        key = f"{path}@{weights_hash}"
+        key = f"{path}@{weights_hash}@{precision}"
         with self._lock:
             future = self._engines.get(key)
             if future is None or (future.done() and future.exception() is not None):
                 future = Future()
                 self._engines[key] = future
                 name = f"load-{path.name}"
-                loading = (path, weights_hash, adapter, future)
-                threading.Thread(target=self._load, args=loading, name=name).start()
+                work = (path, weights_hash, precision, adapter, future)
+                threading.Thread(target=self._load, args=work, name=name).start()
             self._engines.move_to_end(key)
             self._unload_oldest()
         return future
 
-    def is_loaded(self, path: Path, weights_hash: str) -> bool:
+    def is_loaded(self, path: Path, weights_hash: str, precision: Precision = "full") -> bool:
         """Whether a bundle's engine is in memory; unlike ``engine`` this loads nothing."""
         with self._lock:
-            future = self._engines.get(f"{path}@{weights_hash}")
+            future = self._engines.get(f"{path}@{weights_hash}@{precision}")
         return future is not None and future.done() and future.exception() is None
 
-    def unload(self, path: Path, weights_hash: str) -> None:
+    def unload(self, path: Path, weights_hash: str, precision: Precision = "full") -> None:
         """Let go of a bundle's engine, if it is loaded and nobody is being answered."""
-        key = f"{path}@{weights_hash}"
+        key = f"{path}@{weights_hash}@{precision}"
         with self._lock:
             future = self._engines.get(key)
         loaded = future is not None and future.done() and future.exception() is None
@@ -88,23 +95,22 @@ class EnginePool:
         future.add_done_callback(_close)
 
     def _load(
-        self, path: Path, weights_hash: str, adapter: Path | None, future: Future[Engine]
+        self,
+        path: Path,
+        weights_hash: str,
+        precision: Precision,
+        adapter: Path | None,
+        future: Future[Engine],
     ) -> None:
         # torch takes a second to import; this thread is the first that needs it
         import torch
 
-        from model.bundles.adapter_file import apply_adapter, read_tensors
-        from model.model import ImageTokenReasoningLLM
-        from model.serving.engine import Engine
+        from model.serving.precision import loaded_engine
 
         # one token is little work: more threads than this wait for each other, and for the page
         torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
         try:
-            student = ImageTokenReasoningLLM.load_from_bundle(path)
-            if adapter is not None:
-                base_hash = bundle_info(path, SHIPPED).weights_hash
-                apply_adapter(student, read_tensors(adapter, base_hash))
-            future.set_result(Engine(student, weights_hash))
+            future.set_result(loaded_engine(path, precision, weights_hash, adapter))
         except (BundleError, RuntimeError) as error:
             log.warning("could not load %s: %s", path, error)
             future.set_exception(error)
@@ -158,6 +164,7 @@ class Students:
         self._folder, self._shipped, self._pool = folder, shipped, pool
         self._current = current
         self._on_change = on_change
+        self.precision: Precision = "full"
 
     def path(self, student: StudentId) -> Path:
         """The folder of a student. Raises: BundleNotFound for a name that is no plain folder."""
@@ -201,13 +208,14 @@ class Students:
         try:
             info = self.info(self.current)
         except BundleError as error:
-            return StudentStatus("failed", None, str(error))
+            return StudentStatus("failed", None, str(error), self.precision)
         future = self._engine(info)
         info = self.answering(info)
         if not future.done():
-            return StudentStatus("loading", info, "The student is being loaded.")
+            return StudentStatus("loading", info, "The student is being loaded.", self.precision)
         fault = future.exception()
-        return StudentStatus("failed", info, str(fault)) if fault else StudentStatus("ready", info)
+        state: Literal["failed", "ready"] = "failed" if fault else "ready"
+        return StudentStatus(state, info, str(fault or ""), self.precision)
 
     def engine(self, student: StudentId | None = None, *, taught: bool = True) -> Engine:
         """The engine of a student, waiting until it is loaded; not ``taught``: without its votes.
@@ -215,8 +223,7 @@ class Students:
         Raises: BundleError, EngineBusy.
         """
         info = self.info(student or self.current)
-        plain = self._pool.engine
-        future = self._engine(info) if taught else plain(self.path(info.id), info.weights_hash)
+        future = self._engine(info) if taught else self._engine_untaught(info)
         try:
             return future.result(timeout=LOAD_LIMIT_S)
         except FutureTimeout as error:
@@ -232,8 +239,11 @@ class Students:
     def _engine(self, info: StudentInfo) -> Future[Engine]:
         taught, path = self._taught(info.weights_hash), self.path(info.id)
         if taught is None:
-            return self._pool.engine(path, info.weights_hash)
-        return self._pool.engine(path, taught.weights_hash, taught.adapter)
+            return self._engine_untaught(info)
+        return self._pool.engine(path, taught.weights_hash, self.precision, taught.adapter)
+
+    def _engine_untaught(self, info: StudentInfo) -> Future[Engine]:
+        return self._pool.engine(self.path(info.id), info.weights_hash, self.precision)
 
     def keep_taught(self, student: StudentId, name: str, origin: str) -> StudentId:
         """Write a student with what votes taught it as a bundle of its own; returns its id.
@@ -259,13 +269,13 @@ class Students:
     def is_loaded(self, student: StudentId) -> bool:
         """Whether a student is in memory. Raises: BundleError."""
         info = self.answering(self.info(student))
-        return self._pool.is_loaded(self.path(student), info.weights_hash)
+        return self._pool.is_loaded(self.path(student), info.weights_hash, self.precision)
 
     def unload(self, student: StudentId) -> None:
         """Free the memory of a student, unless the page answers with it. Raises: BundleError."""
         if student != self.current:
             info = self.answering(self.info(student))
-            self._pool.unload(self.path(student), info.weights_hash)
+            self._pool.unload(self.path(student), info.weights_hash, self.precision)
 
     def delete(self, student: StudentId) -> None:
         """Remove a student from disk. Raises: BundleError for the shipped or the current one."""

@@ -10,6 +10,7 @@ import gradio as gr
 
 from model.config import DistillConfig
 from model.errors import ReasonerError
+from model.records import REMOTE
 from webapp.backend import Backend, Door
 from webapp.config_form import draw_knobs
 from webapp.distill_form import ADVANCED, form_config
@@ -350,10 +351,11 @@ def on_students(backend: Backend, chosen: str | None = None) -> Any:
     Inputs: student
     Outputs: student
     """
-    students = backend.students()
+    students = [info for info in backend.students() if info.preset != REMOTE]
     known = [info.id for info in students]
     current = backend.student().info
-    value = chosen if chosen in known else (current.id if current else next(iter(known), None))
+    first = current.id if current and current.id in known else next(iter(known), None)
+    value = chosen if chosen in known else first
     return gr.update(choices=[(student_words(info), info.id) for info in students], value=value)
 
 

@@ -1,0 +1,92 @@
+"""The student switcher in a real browser: eight bits, the Hub and back, a model on a server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.browser.conftest import App, open_tab, visit, wait_for_student
+from tests.hub_server import TOKEN, HubServer
+from tests.ollama_server import OllamaServer
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+playwright_api = pytest.importorskip("playwright.sync_api")
+expect = playwright_api.expect
+LONG_MS = 240_000
+"""For what loads a student again."""
+
+
+@pytest.fixture
+def hub() -> Iterator[HubServer]:
+    with HubServer() as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Any, make_app: Callable[..., App], hub: HubServer) -> Iterator[Any]:
+    """The page with the switcher open; it fails the test for whatever went wrong on it."""
+    app = make_app(HF_ENDPOINT=hub.url, HF_TOKEN=TOKEN, HF_HUB_OFFLINE="0")
+    found = visit(browser, app.url)
+    wait_for_student(found.page)
+    found.page.locator("#header-student").click()
+    yield found.page
+    found.page.close()
+    assert found.faults == []
+    assert found.strangers == []
+
+
+def fold(page: Any, name: str) -> None:
+    page.locator("#switcher").get_by_role("button", name=name, exact=True).click()
+
+
+def fill(page: Any, part: str, words: str) -> None:
+    page.locator(f"{part} textarea, {part} input").first.fill(words)
+
+
+def narrow_is_wide_enough(page: Any) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def test_a_student_goes_to_the_hub_and_back(page: Any, hub: HubServer) -> None:
+    fold(page, "Hugging Face")
+    fill(page, "#hub-repo", "egg")
+    page.locator("#hub-push").click()
+    expect(page.locator("#hub-progress")).to_contain_text(
+        "me/egg is on the Hub (private)", timeout=LONG_MS
+    )
+    assert hub.repos["me/egg"].private
+    page.locator("#hub-push").click()
+    expect(page.locator("#hub-progress")).to_contain_text("already", timeout=LONG_MS)
+    fill(page, "#hub-source", "me/egg")
+    page.locator("#hub-pull").click()
+    expect(page.locator("#hub-progress")).to_contain_text("is among your students", timeout=LONG_MS)
+    expect(page.locator("#switcher-list label")).to_have_count(2)
+    expect(page.locator("#switcher-list")).to_contain_text("from the Hub, me/egg")
+    narrow_is_wide_enough(page)
+
+
+def test_a_server_answers_in_the_chat_and_int8_is_remembered(page: Any) -> None:
+    fold(page, "Precision of the weights")
+    page.locator("#precision-choice").get_by_text("int8").click()
+    expect(page.locator("#header-student")).to_contain_text("int8")
+    with OllamaServer(answer=lambda messages: "It boils over.") as server:
+        fold(page, "A model on an Ollama server")
+        fill(page, "#source-address", server.url)
+        page.locator("#source-look").click()
+        expect(page.locator("#source-note")).to_contain_text("2 models that can chat")
+        narrow_is_wide_enough(page)
+        page.locator("#source-add").click()
+        expect(page.locator("#source-note")).to_contain_text("is in the list above")
+        page.locator("#switcher-list label", has_text="llama3.2:1b").click()
+        page.locator("#switcher-use").click()
+        expect(page.locator("#header-student")).to_contain_text("llama3.2:1b")
+        open_tab(page, "Chat")
+        box = page.locator("#chat-input textarea")
+        box.fill("What happens if I heat milk?")
+        box.press("Enter")
+        expect(page.locator("#chat-log")).to_contain_text("It boils over.", timeout=LONG_MS)
+        expect(page.locator("#chat-log")).to_contain_text(f"llama3.2:1b at {server.url}")
