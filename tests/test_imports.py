@@ -21,6 +21,7 @@ TORCH_FREE = (
     "model/records.py",
     "model/graph_records.py",
     "model/export_records.py",
+    "model/prompt_records.py",
     "model/bundles/exporting.py",
     "model/errors.py",
     "model/config.py",
@@ -104,6 +105,7 @@ def test_every_file_keeps_to_its_room(path: Path) -> None:
                 "model.records",
                 "model.graph_records",
                 "model.export_records",
+                "model.prompt_records",
                 "model.errors",
                 "model.config",
             )

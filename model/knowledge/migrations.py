@@ -291,6 +291,29 @@ def m009_graph_log(db: sqlite3.Connection) -> None:
     )
 
 
+def m010_prompts(db: sqlite3.Connection) -> None:
+    """What a run asks, row by row, so that a person can look through it before it is learned."""
+    db.execute(
+        """CREATE TABLE prompts (
+            run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            n INTEGER NOT NULL,
+            text TEXT NOT NULL,
+            spec TEXT NOT NULL,
+            pictures TEXT NOT NULL,
+            roles TEXT NOT NULL,
+            facts TEXT NOT NULL,
+            origin TEXT NOT NULL,
+            key TEXT NOT NULL DEFAULT '',
+            answer TEXT,
+            left_out TEXT NOT NULL DEFAULT '',
+            dropped INTEGER NOT NULL DEFAULT 0,
+            PRIMARY KEY (run, n)) WITHOUT ROWID"""
+    )
+    db.execute("ALTER TABLE runs ADD COLUMN note TEXT NOT NULL DEFAULT ''")
+    db.execute("ALTER TABLE runs ADD COLUMN collected INTEGER NOT NULL DEFAULT 0")
+    db.execute("ALTER TABLE runs ADD COLUMN prompt_notes TEXT NOT NULL DEFAULT '[]'")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     m001_triplets,
     m002_runs,
@@ -301,6 +324,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m007_finding,
     m008_trace_details,
     m009_graph_log,
+    m010_prompts,
 )
 
 

@@ -22,7 +22,7 @@ FIELDS = frozenset(
     {
         "state", "started_at", "finished_at", "step", "steps", "answers", "failed_answers",
         "prompts", "stage", "message", "student", "tokens_per_s", "remaining_s", "train_loss",
-        "validation_loss", "pid", "heartbeat_at",
+        "validation_loss", "pid", "heartbeat_at", "note", "collected", "prompt_notes",
     }
 )  # fmt: skip
 """The columns that ``update`` may write."""
@@ -240,6 +240,9 @@ def _info(row: sqlite3.Row) -> RunInfo:
         remaining_s=_number(row["remaining_s"]),
         train_loss=_number(row["train_loss"]),
         validation_loss=_number(row["validation_loss"]),
+        note=row["note"],
+        collected=bool(row["collected"]),
+        prompt_notes=tuple(json.loads(row["prompt_notes"])),
     )
 
 

@@ -14,10 +14,11 @@ from typing import Any
 from model.config import DistillConfig
 from model.knowledge import chat_rows, run_rows
 from model.knowledge.graph_store import GraphStore
+from model.knowledge.prompt_store import PromptStore
 from model.records import Chat, ChatId, Metric, RunId, RunInfo, RunSample, Turn
 
 
-class Store(GraphStore):
+class Store(GraphStore, PromptStore):
     """The memory of one workspace, in one SQLite file: the graph, runs, answers and chats.
 
     Raises: ReasonerError if the file cannot be opened, is damaged or comes from a newer version.
