@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
@@ -120,8 +119,7 @@ def test_a_topic_is_learned_from_an_ollama_server_and_asked_once(workspace: Work
 
 
 def _prompts(workspace: Workspace, run: RunId) -> tuple[str, ...]:
-    text = (workspace.folder / "runs" / run / "prompts.json").read_text(encoding="utf-8")
-    return tuple(json.loads(text))
+    return tuple(each.draft.text for each in workspace._store.kept_prompts(run))
 
 
 def test_a_teacher_that_is_not_there_fails_the_run_in_words(workspace: Workspace) -> None:

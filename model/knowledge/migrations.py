@@ -309,6 +309,7 @@ def m010_prompts(db: sqlite3.Connection) -> None:
             dropped INTEGER NOT NULL DEFAULT 0,
             PRIMARY KEY (run, n)) WITHOUT ROWID"""
     )
+    db.execute("CREATE INDEX prompts_by_key ON prompts (run, key)")
     db.execute("ALTER TABLE runs ADD COLUMN note TEXT NOT NULL DEFAULT ''")
     db.execute("ALTER TABLE runs ADD COLUMN collected INTEGER NOT NULL DEFAULT 0")
     db.execute("ALTER TABLE runs ADD COLUMN prompt_notes TEXT NOT NULL DEFAULT '[]'")

@@ -117,12 +117,17 @@ def set_keys(db: sqlite3.Connection, run: RunId, keys: Mapping[int, str]) -> Non
     )
 
 
-def set_left_out(db: sqlite3.Connection, run: RunId, reasons: Mapping[int, str]) -> None:
-    """Why answers are not learned from, by number; an empty reason takes one back."""
-    db.executemany(
-        "UPDATE prompts SET left_out = ? WHERE run = ? AND n = ?",
-        [(storable(reason), run, n) for n, reason in reasons.items()],
+def set_left_out(db: sqlite3.Connection, run: RunId, key: str, reason: str) -> None:
+    """Why the answer under a key is not learned from; an empty reason takes one back."""
+    db.execute(
+        "UPDATE prompts SET left_out = ? WHERE run = ? AND key = ?", (storable(reason), run, key)
     )
+
+
+def keys_left_out(db: sqlite3.Connection, run: RunId) -> frozenset[str]:
+    """The keys of the answers that are left out."""
+    rows = db.execute("SELECT key FROM prompts WHERE run = ? AND left_out <> ''", (run,))
+    return frozenset(key for (key,) in rows)
 
 
 def left_out(db: sqlite3.Connection, run: RunId) -> dict[str, int]:

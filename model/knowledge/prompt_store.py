@@ -52,10 +52,15 @@ class PromptStore:
         with self._database.write() as db:
             prompt_rows.set_keys(db, run, keys)
 
-    def set_left_out(self, run: RunId, reasons: Mapping[int, str]) -> None:
-        """Why answers are not learned from, by the prompt's number; empty takes one back."""
+    def set_left_out(self, run: RunId, key: str, reason: str) -> None:
+        """Why the answer under a key is not learned from; an empty reason takes one back."""
         with self._database.write() as db:
-            prompt_rows.set_left_out(db, run, reasons)
+            prompt_rows.set_left_out(db, run, key, reason)
+
+    def keys_left_out(self, run: RunId) -> frozenset[str]:
+        """The keys of the answers that are left out."""
+        with self._database.read() as db:
+            return prompt_rows.keys_left_out(db, run)
 
     def left_out(self, run: RunId) -> dict[str, int]:
         """How many answers are left out, by reason."""

@@ -20,7 +20,7 @@ from model.learning.prompt_writers import (
     PromptWriter,
     template_prompts,
 )
-from model.microworld.oracle import example
+from model.microworld.oracle import Example, example, from_spec
 from model.teachers.base import Question, Teacher
 
 LONGEST_OWN = 1000
@@ -116,12 +116,17 @@ def microworld_questions(count: int, seed: int) -> list[Question]:
     ``spec`` is ``train/<index>/<kind>``: whoever has it can draw and answer the question again.
     """
     indices = random.Random(seed).sample(range(DRAWN_EXAMPLES), count)
-    questions = []
-    for index in indices:
-        drawn = example("train", index)
-        pictures = tuple(_png(picture) for picture in drawn.pictures)
-        questions.append(Question(drawn.question, pictures, spec=drawn.spec))
-    return questions
+    return [_drawn_question(example("train", index)) for index in indices]
+
+
+def drawn_question(spec: str) -> Question:
+    """The question of a drawn example, drawn again from its name. Raises: InputError."""
+    return _drawn_question(from_spec(spec))
+
+
+def _drawn_question(drawn: Example) -> Question:
+    pictures = tuple(_png(picture) for picture in drawn.pictures)
+    return Question(drawn.question, pictures, spec=drawn.spec)
 
 
 class _Writers:

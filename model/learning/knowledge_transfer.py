@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +20,10 @@ import torch
 from model.config import DistillConfig, SampleConfig, TrainConfig
 from model.errors import TeacherReplyInvalid
 from model.learning.alignment import Aligner, same_vocabulary
-from model.learning.collecting import AskSettings, Collector, Listener, TraceStore
+from model.learning.collecting import TraceStore
 from model.learning.examples import Lesson, answer_loss, collate
 from model.learning.lesson_order import LessonOrder, split
+from model.learning.run_collector import LAST_ANSWERS_S, CollectingLog, collector_of, wants_logprobs
 from model.learning.taught_lessons import TaughtLessons, lesson_from
 from model.learning.training import FitResult, Signal, StepReport, fit, load_checkpoint
 from model.learning.transfer_loss import (
@@ -35,13 +37,13 @@ from model.model import ImageTokenReasoningLLM
 from model.network.image_tokenizer import Message
 from model.network.text_tokenizer import PAD
 from model.records import Series
-from model.teachers.base import MOST_LOGPROBS, Question, Teacher, TellsVocabulary
+from model.teachers.base import Question, Teacher, TellsVocabulary
 
 log = logging.getLogger(__name__)
 
 SAMPLE_TOKENS = 48
-LAST_ANSWERS_S = 5.0
-"""How long the end of a run waits for answers that are still being given."""
+TEACHER_SPEED_EVERY_S = 2.0
+"""Over so long the teacher's speed is taken: its answers come in lumps."""
 
 
 @dataclass(frozen=True)
@@ -57,23 +59,11 @@ class Progress:
     validation_loss: float | None
 
 
-class RunLog(Protocol):
+class RunLog(CollectingLog, Protocol):
     """Where a run writes what happens, and hears what it shall do; the worker fulfils it."""
 
     def stage(self, words: str) -> None:
         """Say what is being done now."""
-        ...
-
-    def collected(self, answers: int, failures: int) -> None:
-        """Count the teacher's answers."""
-        ...
-
-    def answered(self, key: str) -> None:
-        """A prompt has its answer."""
-        ...
-
-    def failed(self, key: str, reason: str) -> None:
-        """A prompt got no answer, and why."""
         ...
 
     def point(self, step: int, series: Series, value: float) -> None:
@@ -86,10 +76,6 @@ class RunLog(Protocol):
 
     def sample(self, step: int, question: Question, taught: str, said: str) -> None:
         """Show what teacher and student say to the same question."""
-        ...
-
-    def signal(self) -> Signal:
-        """Whether to go on, pause or stop."""
         ...
 
 
@@ -131,26 +117,15 @@ class Distillation:
         self._questions = [questions[index] for index in (*held_out, *learned)]
         self._held_out, self._learned = len(held_out), len(learned)
         self._order = LessonOrder(len(learned), config.steps, config.batch_size, config.seed)
-        self._wants_logprobs = config.learn_from != "text" and teacher.name != "builtin"
+        self._wants_logprobs = wants_logprobs(config, teacher)
         # without its weights as they are now the twin could not begin where the student began
         twin = self._wants_logprobs and config.learn_from == "measure"
         self._twin = copy.deepcopy(student) if twin else None
         self._validation: dict[Series, float] = {}
         self._signal: Signal = "go"
         self._speed = 0.0
-        self._collector = Collector(
-            teacher,
-            self._questions,
-            store,
-            AskSettings(
-                config.temperature,
-                config.max_answer_tokens,
-                config.seed,
-                MOST_LOGPROBS if self._wants_logprobs else 0,
-            ),
-            concurrency=config.concurrency,
-            listener=Listener(log_to.collected, log_to.answered, log_to.failed),
-        )
+        self._told = (0, time.monotonic())
+        self._collector = collector_of(config, teacher, self._questions, store, log_to)
         self._lessons = TaughtLessons(
             student,
             self._questions,
@@ -308,12 +283,26 @@ class Distillation:
         last = report.step == training.steps
         if report.step == 1 or report.step % training.validate_every == 0 or last:
             self._validate(student, report.step, curves)
+        if curves is _WITH:
+            self._draw_speeds(report)
         step = report.step + (training.steps if curves is _ALONE else 0)
         left = (self.steps - step) * report.tokens / max(self._speed, 1e-6)
         loss, held = report.loss, self._validation.get(curves.validation)
         stage = self._stage(curves)
         self.log.progress(Progress(stage, step, self.steps, self._speed, left, loss, held))
         return self.log.signal()
+
+    def _draw_speeds(self, report: StepReport) -> None:
+        """The learning rate and both sides' speeds, beside the loss."""
+        self.log.point(report.step, "learning rate", report.learning_rate)
+        self.log.point(report.step, "student tokens/s", self._speed)
+        told, now = self._collector.told_tokens, time.monotonic()
+        seconds = now - self._told[1]
+        if seconds >= TEACHER_SPEED_EVERY_S:
+            rate = (told - self._told[0]) / seconds
+            if rate:  # a teacher that has nothing left to say is not slow
+                self.log.point(report.step, "teacher tokens/s", rate)
+            self._told = (told, now)
 
     @torch.inference_mode()
     def _validate(self, student: ImageTokenReasoningLLM, step: int, curves: _Curves) -> None:

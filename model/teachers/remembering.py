@@ -26,6 +26,10 @@ class TraceStore(Protocol):
         ...
 
 
+class RawTeacher(Teacher, CompletesRaw, Protocol):
+    """A teacher that also continues any text."""
+
+
 class RememberingTeacher:
     """Passes questions on and keeps the answers, so that prompts are written once per topic.
 
@@ -51,9 +55,7 @@ class RememberingTeacher:
         top_logprobs: int = 0,
     ) -> TeacherAnswer:
         """The kept answer to this very question and format, or a new one. Raises: TeacherError."""
-        plain = self.answer_key(
-            question, temperature=temperature, max_tokens=max_tokens, seed=seed
-        )
+        plain = self.answer_key(question, temperature=temperature, max_tokens=max_tokens, seed=seed)
         key = _hash("prompts", plain, format)
         kept = self._store.trace(key)
         if kept is not None:
@@ -76,8 +78,7 @@ class RememberingTeacher:
 class RememberingRawTeacher(RememberingTeacher):
     """The same for a teacher that also continues any text."""
 
-    def __init__(self, teacher: CompletesRaw, store: TraceStore) -> None:
-        assert isinstance(teacher, Teacher)
+    def __init__(self, teacher: RawTeacher, store: TraceStore) -> None:
         super().__init__(teacher, store)
         self._raw = teacher
 
