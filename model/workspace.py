@@ -25,6 +25,7 @@ from model.jobs.jobs import Jobs
 from model.knowledge.pictures import Pictures
 from model.knowledge.store import Store
 from model.learning import budget as budgets
+from model.prompt_workspace import PromptWorkspace
 from model.records import (
     Answer,
     Budget,
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Workspace(GraphWorkspace):
+class Workspace(GraphWorkspace, PromptWorkspace):
     """One data directory: triplets, pictures, chats, runs and students. Fulfils ``Backend``."""
 
     def __init__(
@@ -224,15 +225,20 @@ class Workspace(GraphWorkspace):
 
     def budget(self, config: DistillConfig) -> Budget:
         """Cost and prospects of a run before it starts. Raises: BundleError."""
-        base = self._students.info(StudentId(config.student)) if config.base == "continue" else None
         speeds = [run.tokens_per_s for run in self._store.runs() if run.tokens_per_s]
-        return budgets.estimate(config, base, speeds[0] if speeds else None)
+        return budgets.estimate(config, self._base_of(config), speeds[0] if speeds else None)
+
+    def _base_of(self, config: DistillConfig) -> StudentInfo | None:
+        """The student that a run continues with. Raises: BundleError."""
+        return self._students.info(StudentId(config.student)) if config.base == "continue" else None
 
     def start_run(self, config: DistillConfig) -> RunId:
         """Queue a run and start it if none is under way. Raises: ConfigError, BundleError."""
         config = self._settled(config)
         if config.base == "continue":
             bundle_info(self._students.path(StudentId(config.student)), StudentId(config.student))
+        if config.prompt_source == "graph":
+            self._ensure_examples()
         run = self._store.create_run(config, config.title)
         self._jobs.start(run.id)
         return run.id

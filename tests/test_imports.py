@@ -38,6 +38,11 @@ TORCH_FREE = (
     "model/learning/budget.py",
     "model/learning/curriculum.py",
     "model/learning/collecting.py",
+    "model/learning/trial.py",
+    "model/learning/run_collector.py",
+    "model/learning/prompt_file.py",
+    "model/learning/graph_prompts.py",
+    "model/prompt_workspace.py",
     "webapp/",
     "app.py",
 )

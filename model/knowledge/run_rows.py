@@ -16,7 +16,7 @@ from typing import Any
 from model.config import DistillConfig, from_json, to_json
 from model.errors import RunError
 from model.knowledge.labels import storable
-from model.records import Metric, PictureId, RunId, RunInfo, RunSample, StudentId
+from model.records import Metric, PictureId, RunId, RunInfo, RunSample, RunState, StudentId
 
 FIELDS = frozenset(
     {
@@ -33,15 +33,15 @@ REQUESTS = ("pause", "stop-keep", "stop-drop")
 # ── rows ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def create(db: sqlite3.Connection, config: DistillConfig, name: str) -> RunInfo:
-    """A new queued run."""
+def create(db: sqlite3.Connection, config: DistillConfig, name: str, state: RunState) -> RunInfo:
+    """A new run."""
     now = time.time()
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
     run = RunId(f"{stamp}-{secrets.token_hex(3)}")
     db.execute(
         """INSERT INTO runs (id, name, state, config, created_at, steps, prompts)
-           VALUES (?, ?, 'queued', ?, ?, ?, ?)""",
-        (run, name, json.dumps(to_json(config)), now, config.steps, config.prompts),
+           VALUES (?, ?, ?, ?, ?, ?, ?)""",
+        (run, name, state, json.dumps(to_json(config)), now, config.steps, config.prompts),
     )
     return get(db, run)
 

@@ -15,7 +15,7 @@ from model.config import DistillConfig
 from model.knowledge import chat_rows, run_rows
 from model.knowledge.graph_store import GraphStore
 from model.knowledge.prompt_store import PromptStore
-from model.records import Chat, ChatId, Metric, RunId, RunInfo, RunSample, Turn
+from model.records import Chat, ChatId, Metric, RunId, RunInfo, RunSample, RunState, Turn
 
 
 class Store(GraphStore, PromptStore):
@@ -26,10 +26,10 @@ class Store(GraphStore, PromptStore):
 
     # ── runs ────────────────────────────────────────────────────────────────────────────────────
 
-    def create_run(self, config: DistillConfig, name: str) -> RunInfo:
-        """A new queued run."""
+    def create_run(self, config: DistillConfig, name: str, state: RunState = "queued") -> RunInfo:
+        """A new run; one that is not queued is not started."""
         with self._database.write() as db:
-            return run_rows.create(db, config, name)
+            return run_rows.create(db, config, name, state)
 
     def run(self, run: RunId) -> RunInfo:
         """One run. Raises: RunError if it is not there."""

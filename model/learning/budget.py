@@ -32,18 +32,30 @@ def parameters(config: StudentConfig) -> int:
 
 
 def estimate(
-    config: DistillConfig, base: StudentInfo | None, tokens_per_s: float | None = None
+    config: DistillConfig,
+    base: StudentInfo | None,
+    tokens_per_s: float | None = None,
+    *,
+    answer: int | None = None,
+    teacher_tokens_per_s: float | None = None,
 ) -> Budget:
-    """Cost and prospects of a run. ``tokens_per_s`` is the training speed seen in earlier runs."""
+    """Cost and prospects of a run. ``tokens_per_s`` is the training speed seen in earlier runs.
+
+    ``answer`` (tokens) and ``teacher_tokens_per_s`` are what a try of the teacher showed.
+    """
     weights = base.parameters if base else parameters(PRESETS[config.base])
     micro = config.prompt_source == "microworld"
-    answer = min(MICROWORLD_ANSWER if micro else FREE_ANSWER, config.max_answer_tokens)
+    asked = config.teacher == "ollama"
+    short = micro or (config.prompt_source == "graph" and not asked)
+    usual = MICROWORLD_ANSWER if short else FREE_ANSWER
+    answer = min(answer or usual, config.max_answer_tokens)
     prompts = len(config.own_prompts) if config.prompt_source == "own" else config.prompts
     answer_tokens = prompts * answer
     step_tokens = config.batch_size * (PROMPT_TOKENS + answer)
     speed = tokens_per_s or FLOPS_PER_S / (6 * weights)
     training_s = config.steps * step_tokens / speed
-    teaching_s = 0.0 if micro else answer_tokens / TEACHER_TOKENS_PER_S
+    teacher_speed = teacher_tokens_per_s or TEACHER_TOKENS_PER_S
+    teaching_s = answer_tokens / teacher_speed if asked else 0.0
     scratch = config.base != "continue"
     wanted = TOKENS_PER_WEIGHT * weights if scratch else answer_tokens
     return Budget(
