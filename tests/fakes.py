@@ -36,6 +36,7 @@ from model.records import (
 )
 from tests.fake_exports import FakeExports
 from tests.fake_graph import FakeGraph
+from tests.fake_prompts import FakePrompts
 from tests.fake_proposals import FakeProposals
 from tests.fake_runs import FakeRuns, fake_budget
 
@@ -66,7 +67,7 @@ class FakeAnswer:
         self.cancelled.set()
 
 
-class FakeBackend(FakeGraph, FakeProposals):
+class FakeBackend(FakeGraph, FakeProposals, FakePrompts):
     """Fulfils ``webapp.backend.Backend``. Tests set ``fail_next`` or ``next_text`` and look inside.
 
     ``seeded`` fills the graph with the examples; ``run_s`` is how long a run takes on ``clock``.
@@ -82,6 +83,7 @@ class FakeBackend(FakeGraph, FakeProposals):
         clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(folder, clock)
+        FakePrompts.__init__(self)
         self.delay_s = delay_s
         self.fakes = FakeRuns(clock, run_s)
         self.leaving = FakeExports(folder)

@@ -2,7 +2,7 @@
 
 Every method may raise a ``ReasonerError``: its text is meant for the person and is shown by the
 one boundary in ``webapp/widgets.py``. Nothing here blocks longer than a moment, but for
-``describe`` and ``evaluate`` (seconds) and ``teacher_status`` (its time limit).
+``describe``, ``evaluate`` and ``try_teacher`` (seconds) and ``teacher_status`` (its time limit).
 """
 
 from __future__ import annotations
@@ -36,10 +36,11 @@ from model.records import (
 )
 from webapp.export_backend import ExportBackend
 from webapp.graph_backend import GraphBackend
+from webapp.prompt_backend import PromptBackend
 from webapp.proposal_backend import ProposalBackend
 
 
-class Backend(GraphBackend, ProposalBackend, Protocol):
+class Backend(GraphBackend, PromptBackend, ProposalBackend, Protocol):
     """One visitor's workspace, as the page sees it."""
 
     # pictures
