@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from accelerate.state import AcceleratorState
+from accelerate import Accelerator
 
 from model import paths
 from model.config import DistillConfig
@@ -25,10 +25,9 @@ from model.jobs.jobs import RESUMABLE
 from model.jobs.run_log import StoreRunLog
 from model.jobs.worker import run_in_this_process
 from model.knowledge.store import Store
-from model.learning.prompt_file import read_prompt_file
 from model.learning.knowledge_transfer import Progress
+from model.learning.prompt_file import read_prompt_file
 from model.records import RunInfo
-
 
 TEACHERS = ("builtin", "ollama", "none")
 USUAL_TOPIC = "everyday procedures: cooking, repair, plant care and assembly"
@@ -78,8 +77,9 @@ def config_of(options: argparse.Namespace) -> DistillConfig:
         values |= {"teacher": "ollama", "teacher_model": options.teacher}
     if options.own_file:
         pairs = read_prompt_file(options.own_file)
+        missing = [""] * (len(values["own_prompts"]) - len(values["own_answers"]))
         values["own_prompts"] = [*values["own_prompts"], *(pair.text for pair in pairs)]
-        values["own_answers"] = [*values["own_answers"], *(pair.answer for pair in pairs)]
+        values["own_answers"] = [*values["own_answers"], *missing, *(pair.answer for pair in pairs)]
     if values["own_prompts"] and values["prompt_source"] == "microworld":
         values |= {"prompt_source": "own", "prompts": max(4, len(values["own_prompts"]))}
     elif values["teacher"] == "ollama" and values["prompt_source"] == "microworld":
@@ -123,8 +123,7 @@ def main() -> int:
         if config.teacher == "ollama" and not config.address:
             config = replace(config, address=paths.ollama_host())
         if options.device == "cpu":
-            # accelerate would take a GPU that it finds
-            AcceleratorState(cpu=True)
+            Accelerator(cpu=True)  # settles it for the whole process: a GPU would be taken else
         store = Store(paths.database(options.workspace))
         run = find_or_create(store, config)
         print(f"run {run.id} in {options.workspace}")
