@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +24,9 @@ def settings_text(config: DistillConfig) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
-def write_settings(config: DistillConfig) -> Path:
-    """A file of the settings, in a folder of its own."""
-    path = Path(tempfile.mkdtemp()) / "distillation.json"
+def write_settings(config: DistillConfig, folder: Path) -> Path:
+    """A file of the settings in a folder."""
+    path = folder / "distillation.json"
     path.write_text(settings_text(config), encoding="utf-8")
     return path
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import gradio as gr
@@ -74,10 +75,12 @@ def on_save(backend: Backend, *form: Any) -> tuple[Any, str]:
     Outputs: file, error
     """
     try:
-        path = write_settings(form_config(form))
+        config = form_config(form)
     except ReasonerError as exc:
         return gr.update(visible=False), error_html(str(exc))
-    return gr.update(value=served(path), visible=True), ""
+    with TemporaryDirectory() as folder:  # Gradio hands out a copy of its own
+        file = served(write_settings(config, Path(folder)))
+    return gr.update(value=file, visible=True), ""
 
 
 def on_load(backend: Backend, file: str | None) -> list[Any]:

@@ -40,6 +40,12 @@ class StoreRunLog:
         self._fields["stage"] = words
         self.flush()
 
+    def asked(self, prompts: int) -> None:
+        """So many prompts are asked; a person may have dropped some that had their answers."""
+        with self._lock:
+            self._most_answers = min(self._most_answers, prompts)
+            self._store.update_run(self._run, prompts=prompts, answers=self._most_answers)
+
     def collected(self, answers: int, failures: int) -> None:
         """Count the teacher's answers; called from the collector's threads.
 

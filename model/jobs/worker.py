@@ -124,7 +124,7 @@ def work(workspace: Path, run: RunId, store: Store, run_log: StoreRunLog) -> Non
         store, Pictures(pictures(workspace)), run, make_teacher(config), folder / "prompts.json"
     )
     teacher, questions = prompts.teacher, prompts.questions
-    store.update_run(run, prompts=len(questions))
+    run_log.asked(len(questions))
     if config.after_collecting == "look" and not info.collected:
         run_log.stage("collecting the answers")
         collected = collect_all(config, teacher, questions, store, run_log)

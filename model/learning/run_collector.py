@@ -70,7 +70,9 @@ def collector_of(
     def fault(question: Question, answer: TeacherAnswer) -> str:
         # drawn examples have the oracle's answers, and a person knows what they wrote
         known = question.spec or answer.model == GIVEN
-        return "" if known else fault_of(question.text, answer, config)
+        # a graph may speak another language than the words around it
+        asked = " ".join((question.text, *question.facts))
+        return "" if known else fault_of(asked, answer, config)
 
     return Collector(
         teacher,
