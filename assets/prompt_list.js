@@ -40,8 +40,7 @@ function area(words, label, rows, change) {
 function head(row) {
   const line = make("p", "itr-prompt-head itr-muted");
   const chip = make("span", `itr-chip itr-prompt-${row.state.replace(" ", "-")}`);
-  chip.append(make("span", "", `${MARKS[row.state]} ${row.state}`));
-  chip.firstChild.setAttribute("aria-hidden", "false");
+  chip.textContent = `${MARKS[row.state]} ${row.state}`;
   line.append(make("span", "itr-num", `${row.n + 1}`), chip);
   if (row.given) line.append(make("span", "", "answer given"));
   if (row.origin) line.append(make("span", "itr-prompt-origin", row.origin));

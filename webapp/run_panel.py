@@ -198,6 +198,8 @@ def _draw_plot() -> dict[str, Any]:
         value="",
         label="Draw beside",
         visible=False,
+        # the run that was chosen may be deleted, or selected itself, before the page hears of it
+        allow_custom_value=True,
         elem_id="distill-beside",
     )
     return {

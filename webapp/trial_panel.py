@@ -22,17 +22,20 @@ _MARKS = {True: ("✓", "ok"), False: ("!", "bad"), None: ("·", "open")}
 
 @dataclass(frozen=True)
 class TrialPanel:
-    """The button and what it finds out."""
+    """What a try finds out, and the buttons to try and to start."""
 
-    button: gr.Button
     found: gr.HTML
+    button: gr.Button
+    start: gr.Button
 
 
 def draw_trial() -> TrialPanel:
-    """Draw both in the current column."""
-    button = gr.Button("Try it", elem_id="distill-try")
+    """Draw them in the current column."""
     found = gr.HTML(elem_id="distill-trial", elem_classes="itr-optional")
-    return TrialPanel(button, found)
+    with gr.Row(elem_classes="itr-row"):
+        button = gr.Button("Try it", min_width=110, elem_id="distill-try")
+        start = gr.Button("Start", variant="primary", min_width=110, elem_id="distill-start")
+    return TrialPanel(found, button, start)
 
 
 def wire_trial(door: Door, panel: TrialPanel, form: Sequence[Any]) -> None:

@@ -74,7 +74,6 @@ class _Budget:
     advanced: list[Any]
     command: gr.Code
     trial: TrialPanel
-    start: gr.Button
     error: gr.HTML
     files: SettingsPanel
 
@@ -167,10 +166,8 @@ def _draw_budget() -> _Budget:
         files = draw_settings()
         after = gr.Radio(AFTER, value="train", show_label=False, elem_id="distill-after")
         error = gr.HTML(elem_id="distill-error", elem_classes="itr-optional")
-        with gr.Row():
-            trial = draw_trial()
-            start = gr.Button("Start", variant="primary", elem_id="distill-start")
-    return _Budget(steps, after, words, advanced, command, trial, start, error, files)
+        trial = draw_trial()
+    return _Budget(steps, after, words, advanced, command, trial, error, files)
 
 
 # ── wiring ──────────────────────────────────────────────────────────────────────────────────────
@@ -235,7 +232,7 @@ def _wire_budget(
         **QUIET,
     )
     gr.on(None, bind(door, on_first_form), None, [budget.words, budget.command], **QUIET)
-    started = budget.start.click(
+    started = budget.trial.start.click(
         bind(door, on_start),
         form,
         [panel.selected, budget.error],
