@@ -8,6 +8,8 @@ const LATER = element.querySelector(".itr-later");
 const MARKS = { answered: "✓", failed: "!", "left out": "–", dropped: "✕", waiting: "…" };
 let shownRun = "";
 const edits = new Map();
+/* What was sent to be saved, until the list shows it: a refused edit is not lost. */
+const sent = new Map();
 
 function value() {
   return props.value || { run: "", rows: [], counts: [], total: 0, offset: 0, page: 10 };
@@ -87,6 +89,9 @@ function editing(row) {
 function save(row) {
   const { text, answer } = edits.get(row.n);
   edits.delete(row.n);
+  sent.set(row.n, { text, answer });
+  draw();
+  focusOn(row);
   trigger("save", { run: value().run, n: row.n, text, answer });
 }
 
@@ -110,7 +115,7 @@ function acts(row) {
     return line;
   }
   const edit = button("Edit", `Edit ${which}`, () => {
-    edits.set(row.n, { text: row.text, answer: row.answer });
+    edits.set(row.n, sent.get(row.n) || { text: row.text, answer: row.answer });
     draw();
     HOLDER.querySelector(`[data-n="${row.n}"] textarea:not(:disabled)`).focus();
   }, "itr-act-edit");
@@ -137,6 +142,7 @@ function draw() {
   if (run !== shownRun) {
     shownRun = run;
     edits.clear();
+    sent.clear();
   }
   if (!run || !counts.some(([, number]) => number)) {
     COUNT.textContent = "The prompts of a run are listed here once it has found them.";
@@ -146,6 +152,10 @@ function draw() {
     const range = total ? `${offset + 1}–${last} of ${total}` : "nothing found";
     COUNT.textContent = `${told.join(" · ")} — ${range}`;
   }
+  rows.forEach((row) => {
+    const words = sent.get(row.n);
+    if (words && words.text === row.text && words.answer === row.answer) sent.delete(row.n);
+  });
   HOLDER.replaceChildren(...rows.map(card));
   EARLIER.hidden = offset === 0;
   LATER.hidden = offset + page >= total;
