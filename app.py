@@ -7,6 +7,7 @@ variables: ``--port`` is ``ITR_PORT`` and so on; the command line wins.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import logging
 import os
 import socket
@@ -20,6 +21,8 @@ from starlette.middleware import Middleware
 
 from model import paths
 from model.errors import ReasonerError
+from model.serving.ollama_api import build_api
+from model.serving.ollama_door import OllamaDoor
 from model.visitors import Visitors
 from webapp.backend import Backend
 from webapp.ui import build_app, launch_options
@@ -29,6 +32,7 @@ log = logging.getLogger("app")
 
 FIRST_PORT, LAST_PORT = 7860, 7959
 YES = {"1", "true", "yes", "on"}
+API_VISITOR = "ollama-api"
 
 
 def from_environment(name: str, default: str = "") -> str:
@@ -85,7 +89,15 @@ def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         default=from_environment("BROWSER", "0" if on_space else "1").lower() in YES,
         help="open the page in the browser (default)",
     )
+    parser.add_argument(
+        "--ollama-api",
+        action=argparse.BooleanOptionalAction,
+        default=from_environment("OLLAMA_API"),
+        help="answer Ollama's API on the same port (default, but for --multi-user)",
+    )
     options = parser.parse_args(arguments)
+    if isinstance(options.ollama_api, str):
+        options.ollama_api = (options.ollama_api or str(not options.multi_user)).lower() in YES
     if options.auth and ":" not in options.auth:
         parser.error("--auth wants USER:PASSWORD with a colon between them")
     return options
@@ -112,6 +124,43 @@ def make_door(visitors: Visitors) -> Any:
     return door
 
 
+def mark_for_gpu() -> bool:
+    """On ZeroGPU hardware, mark a function for the GPU; says whether that was done.
+
+    Such a Space does not start without one. Answers do not need it: the student is so small that
+    lending a GPU takes longer than answering on the CPU.
+    """
+    if importlib.util.find_spec("spaces") is None:
+        return False
+    import spaces  # type: ignore[import-not-found]
+
+    spaces.GPU(duration=10)(torch_device)
+    return True
+
+
+def torch_device() -> str:
+    """The name of the device that PyTorch would use."""
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+
+
+def layers(options: argparse.Namespace, visitors: Visitors) -> list[Middleware]:
+    """What requests pass before they reach the page: Ollama's API first, then the cookie."""
+    found = []
+    if options.ollama_api:
+        # among many visitors, clients of the API are one more, who has the shipped student only
+        api = build_api(
+            lambda: visitors.workspace(API_VISITOR).served(),
+            listens_on=options.host,
+            password=options.auth,
+        )
+        found.append(Middleware(OllamaDoor, api=api))
+    if options.multi_user:
+        found.append(Middleware(VisitorCookie, framed=bool(os.environ.get("SPACE_ID"))))
+    return found
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the app until it is stopped."""
     options = parse_options(arguments)
@@ -129,12 +178,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             visitors.workspace()
     except (ReasonerError, OSError) as error:
         raise SystemExit(f"The workspace {options.workspace} cannot be opened: {error}") from error
-    page = build_app(make_door(visitors), multi_user=options.multi_user)
+    space = os.environ.get("SPACE_ID", "")
+    mark_for_gpu()
+    page = build_app(make_door(visitors), multi_user=options.multi_user, space=space)
     page.queue(max_size=64, default_concurrency_limit=16)
     port = free_port(options.host, options.port)
     user, _, password = options.auth.partition(":")
-    on_space = bool(os.environ.get("SPACE_ID"))
-    cookie = [Middleware(VisitorCookie, framed=on_space)] if options.multi_user else []
     page.launch(
         server_name=options.host,
         server_port=port,
@@ -143,13 +192,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         quiet=True,
         share=False,
         allowed_paths=[str(paths.pictures(options.workspace.resolve()))],
-        app_kwargs={"middleware": cookie},
+        app_kwargs={"middleware": layers(options, visitors)},
         **launch_options(),
     )
     shown = "127.0.0.1" if options.host == "0.0.0.0" else options.host
     address = f"http://{shown}:{port}"
     log.info("workspace %s", options.workspace.resolve())
     log.info("open %s", address)
+    if options.ollama_api:
+        log.info("Ollama's API is at the same address: OLLAMA_HOST=%s", address)
     if not options.multi_user:
         visitors.workspace().prepare()
     if options.browser:

@@ -10,6 +10,7 @@ import base64
 import io
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,16 +32,27 @@ class Continuation:
 
 
 class LlamaCpp:
-    """One model of llama.cpp, on one thread. ``exact`` keeps keys and values in f32."""
+    """One model of llama.cpp, on one thread. ``exact`` keeps keys and values in f32.
 
-    def __init__(self, model: Path, eyes: Path | None = None, *, exact: bool, context: int) -> None:
+    Up to ``together`` answers are decoded as one batch, each with a ``context`` of its own.
+    """
+
+    def __init__(
+        self,
+        model: Path,
+        eyes: Path | None = None,
+        *,
+        exact: bool,
+        context: int,
+        together: int = 1,
+    ) -> None:
         os.environ["LLAMA_MEDIA_MARKER"] = MARKER  # else the server draws one at random
         params = xllamacpp.CommonParams()
         params.model.path = str(model)
         if eyes is not None:
             params.mmproj.path = str(eyes)
             params.mmproj_use_gpu = False
-        params.n_ctx, params.n_parallel = context, 1
+        params.n_ctx, params.n_parallel = context * together, together
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
         params.warmup, params.verbosity = False, 0
         if exact:
@@ -78,6 +90,17 @@ class LlamaCpp:
             tuple(entry["logprob"] for entry in entries),
             reply["content"],
         )
+
+    def seconds(self, prompt: str, tokens: int, answers: int = 1) -> float:
+        """How long it takes to write so many tokens after a prompt, the prompt not counted.
+
+        Of several answers at once the one that takes longest counts.
+        """
+        body = {"prompt": prompt, "n_predict": tokens, "temperature": 0, "ignore_eos": True}
+        body["cache_prompt"] = False
+        with ThreadPoolExecutor(answers) as pool:
+            replies = list(pool.map(lambda _: self._post("/completion", body), range(answers)))
+        return max(float(reply["timings"]["predicted_ms"]) for reply in replies) / 1000
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         reply = self._http.post(f"{self._server.listening_address}{path}", json=body, timeout=120)

@@ -22,6 +22,8 @@ import requests
 PROJECT = Path(__file__).resolve().parent.parent
 ROUNDS = 5
 LIMIT_S = 120
+BROWSER = {"Accept": "text/html"}
+"""Others than browsers are told that Ollama's API is running, which is no page."""
 BARE = """
 import sys, gradio as gr
 with gr.Blocks() as page:
@@ -50,7 +52,7 @@ def seconds_to_page(command: list[str], port: int) -> float:
     try:
         while time.monotonic() - started < LIMIT_S:
             try:
-                if requests.get(f"http://127.0.0.1:{port}/", timeout=5).ok:
+                if requests.get(f"http://127.0.0.1:{port}/", headers=BROWSER, timeout=5).ok:
                     return time.monotonic() - started
             except requests.ConnectionError:
                 time.sleep(0.01)

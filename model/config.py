@@ -6,7 +6,7 @@ metadata: the widgets of the page and the options of the command lines are built
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from model.errors import ConfigError
@@ -14,112 +14,11 @@ from model.knobs import check_limits, knob
 from model.knobs import from_json as from_json
 from model.knobs import options_of as options_of
 from model.knobs import to_json as to_json
-
-# ── the network ─────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True)
-class DecoderConfig:
-    """Shape of the language decoder; the names are those of Hugging Face's ``LlamaConfig``."""
-
-    vocab_size: int = 2048
-    hidden_size: int = 256
-    intermediate_size: int = 416
-    num_hidden_layers: int = 6
-    num_attention_heads: int = 8
-    num_key_value_heads: int = 4
-    max_position_embeddings: int = 1024
-    rms_norm_eps: float = 1e-5
-    rope_theta: float = 10_000.0
-
-    def __post_init__(self) -> None:
-        if self.hidden_size % self.num_attention_heads:
-            raise ConfigError(
-                f"hidden size {self.hidden_size} cannot be divided among "
-                f"{self.num_attention_heads} attention heads."
-            )
-        if self.num_attention_heads % self.num_key_value_heads:
-            raise ConfigError(
-                f"{self.num_attention_heads} attention heads cannot share "
-                f"{self.num_key_value_heads} key-value heads evenly."
-            )
-        if self.head_dim % 2:
-            raise ConfigError(f"head width {self.head_dim} is odd; rotary positions need pairs.")
-
-    @property
-    def head_dim(self) -> int:
-        """Width of one attention head."""
-        return self.hidden_size // self.num_attention_heads
-
-
-@dataclass(frozen=True)
-class VisionConfig:
-    """Shape of the vision tower: ``lite``, a ViT without a class token, or a pretrained backbone.
-
-    ``tokens_per_side`` pools the patches of a pretrained one (0: no pooling); with a ``lora_rank``
-    it learns through adapters, without one it is frozen.
-    """
-
-    image_size: int = 96
-    patch_size: int = 16
-    hidden_size: int = 128
-    intermediate_size: int = 512
-    num_hidden_layers: int = 4
-    num_attention_heads: int = 4
-    layer_norm_eps: float = 1e-6
-    embedding_size: int = 512
-    backbone: Literal["lite", "clip", "siglip", "resnet"] = "lite"
-    hidden_act: str = "gelu"
-    tokens_per_side: int = 0
-    lora_rank: int = 0
-
-    def __post_init__(self) -> None:
-        if self.image_size % self.patch_size:
-            raise ConfigError(
-                f"picture size {self.image_size} px is not a multiple of the patch size "
-                f"{self.patch_size} px."
-            )
-
-    @property
-    def num_patches(self) -> int:
-        """Patches of one picture, which is also its number of image tokens."""
-        side = self.image_size // self.patch_size
-        return min(side, self.tokens_per_side or side) ** 2
-
-
-@dataclass(frozen=True)
-class StudentConfig:
-    """A whole student: decoder, vision tower, and the name of the preset they came from.
-
-    With ``picture_heads`` it can say how familiar a picture looks and imagine a result's picture.
-    One that ``thinks`` has learned to write short steps before an answer.
-    """
-
-    decoder: DecoderConfig = field(default_factory=DecoderConfig)
-    vision: VisionConfig = field(default_factory=VisionConfig)
-    preset: str = "tiny"
-    picture_heads: bool = True
-    thinks: bool = False
-
-
-PRESETS: dict[str, StudentConfig] = {
-    "tiny": StudentConfig(),
-    "small": StudentConfig(
-        decoder=DecoderConfig(
-            hidden_size=512,
-            intermediate_size=1536,
-            num_hidden_layers=8,
-            num_attention_heads=8,
-            num_key_value_heads=4,
-        ),
-        vision=VisionConfig(
-            hidden_size=256, intermediate_size=1024, num_hidden_layers=4, num_attention_heads=8
-        ),
-        preset="small",
-    ),
-}
-"""Sizes by name: ``tiny`` has about 5 million parameters, ``small`` about 30 million."""
-
+from model.shapes import PRESETS as PRESETS
+from model.shapes import ChatFormat as ChatFormat
+from model.shapes import DecoderConfig as DecoderConfig
+from model.shapes import StudentConfig as StudentConfig
+from model.shapes import VisionConfig as VisionConfig
 
 # ── answering ───────────────────────────────────────────────────────────────────────────────────
 
@@ -234,7 +133,8 @@ class TrainConfig:
 
 SHIPPED_STUDENT = "shipped"
 """The id of the student in ``assets/student``: always there, never written to."""
-BASES = ("continue", "tiny", "small")
+BASES = ("continue", "tiny", "small", "pretrained")
+TOKENIZERS = ("shipped", "teacher")
 BACKBONES = ("lite", "clip", "siglip", "resnet")
 PROMPT_SOURCES = ("topic", "own", "graph", "microworld")
 PROMPT_METHODS = ("auto", "outline", "magpie", "examples")
@@ -267,15 +167,36 @@ class DistillConfig:
     own_prompts: tuple[str, ...] = ()
     own_answers: tuple[str, ...] = ()
     prompts: int = knob(200, "how many prompts the teacher answers", min=4, max=100_000)
-    base: Literal["continue", "tiny", "small"] = knob(
+    base: Literal["continue", "tiny", "small", "pretrained"] = knob(
         "continue",
-        "continue: teach a student further; tiny, small: a new one from scratch",
+        "continue: teach a student further; tiny, small: a new one from scratch; pretrained: a new "
+        "one that speaks already",
         choices=BASES,
     )
     student: str = knob(SHIPPED_STUDENT, "the student to continue with")
+    decoder_source: str = knob(
+        "",
+        "folder or Hub name of the pretrained decoder, a Llama, Qwen2 or Qwen3; empty takes "
+        "SmolLM2-135M-Instruct",
+    )
+    decoder_lora_rank: int = knob(
+        16,
+        "a pretrained decoder learns through adapters of this rank; 0 lets all weights learn",
+        min=0,
+        max=256,
+    )
+    tokenizer: Literal["shipped", "teacher"] = knob(
+        "shipped",
+        "words of a student from scratch: the shipped student's, or a part of the teacher's, so "
+        "that its log-probabilities fit one to one",
+        choices=TOKENIZERS,
+    )
+    vocabulary: int = knob(
+        4096, "tokens that are taken from the teacher's", min=300, max=65_536, unit="tokens"
+    )
     backbone: Literal["lite", "clip", "siglip", "resnet"] = knob(
         "lite",
-        "eyes of a student from scratch: lite learns from nothing, the others are pretrained",
+        "eyes of a new student: lite learns from nothing, the others are pretrained",
         choices=BACKBONES,
     )
     backbone_source: str = knob(
@@ -310,6 +231,14 @@ class DistillConfig:
     steps: int = knob(200, "optimiser steps", min=1, max=1_000_000, unit="steps")
     batch_size: int = knob(16, "examples in a step", min=1, max=512, unit="examples")
     learning_rate: float = knob(5e-4, "peak learning rate", min=1e-6, max=1e-1)
+    patience: int = knob(
+        0, "stop after this many validations without gain; 0 takes all steps", min=0, max=1000
+    )
+    packing: bool = knob(False, "lay short lessons behind each other instead of padding them")
+    save_memory: bool = knob(False, "compute layers twice instead of keeping what is inside")
+    processes: int = knob(
+        1, "processes that train together; as many as there are GPUs", min=1, max=64
+    )
     learn_from: Literal["logprobs", "text", "measure"] = knob(
         "logprobs",
         "text: the teacher's words; logprobs: also how likely it found others; measure: train both "
@@ -359,6 +288,16 @@ class DistillConfig:
             raise ConfigError(
                 f"{len(self.own_prompts) - given} of {len(self.own_prompts)} prompts have no "
                 "answer. Write answers after a tab, or choose a teacher."
+            )
+        if self.processes > 1 and self.learn_from == "measure":
+            raise ConfigError(
+                f"Measuring trains two students in turn, which {self.processes} processes cannot "
+                "share. Choose one process, or logprobs."
+            )
+        if self.tokenizer == "teacher" and self.teacher != "ollama":
+            raise ConfigError(
+                "The built-in teacher has 0 tokens of its own. Choose the shipped tokenizer, or a "
+                "teacher on Ollama."
             )
 
     @property

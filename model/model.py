@@ -33,16 +33,14 @@ from model.config import (
 )
 from model.errors import InputError
 from model.network.backbones import make_tower
+from model.network.decoding import plain_step
 from model.network.image_tokenizer import Message, layout, splice, to_pixels
 from model.network.picture_heads import PictureHeads
 from model.network.text_generation import Decoder, KVCache, Sampler
 from model.network.text_tokenizer import (
     END_THINK,
-    EOS,
-    IM_END,
     IMAGE,
     RESULT,
-    SPECIAL_TOKENS,
     THINK,
     TextStream,
     TextTokenizer,
@@ -87,9 +85,9 @@ class ImageTokenReasoningLLM(nn.Module):
             else None
         )
         self.image_id = tokenizer.id(IMAGE)
-        self.end_ids = frozenset({tokenizer.id(EOS), tokenizer.id(IM_END)})
+        self.end_ids = frozenset(map(tokenizer.id, (config.chat.eos, config.chat.end)))
         self.end_of_thought = tokenizer.id(END_THINK)
-        self._special_ids = {tokenizer.id(token) for token in SPECIAL_TOKENS}
+        self._special_ids = set(map(tokenizer.id, tokenizer.special_tokens))
 
     # ── making, saving, loading ─────────────────────────────────────────────────────────────────
 
@@ -166,6 +164,20 @@ class ImageTokenReasoningLLM(nn.Module):
             graph=facts,
         )
 
+    def distill_from_ollama(
+        self, prompts: Sequence[str] | str, teacher_model: str, **settings: Any
+    ) -> ImageTokenReasoningLLM:
+        """Teach a copy of this student what a model on an Ollama server answers.
+
+        ``prompts`` are a list, or a topic as one text. Among the settings are the server's
+        ``address``, a ``workspace`` folder that keeps every answer, so that the same call after a
+        crash goes on, and the fields of ``DistillConfig``.
+        Raises: ConfigError, InputError, RunError, TeacherError.
+        """
+        from model.jobs.distilling import distil_from_ollama  # a run needs what is built on this
+
+        return distil_from_ollama(self, prompts, teacher_model, **settings)
+
     @property
     def parameter_count(self) -> int:
         """Number of weights, tied ones counted once."""
@@ -175,46 +187,55 @@ class ImageTokenReasoningLLM(nn.Module):
 
     def encode(self, pixels_NCHW: Tensor) -> Tensor:
         """Pictures to image tokens of the decoder's width. Returns (N, I, D)."""
-        return self.projector(self.vision_tower(pixels_NCHW))  # type: ignore[no-any-return]
+        return self.projector(self.vision_tower(pixels_NCHW.to(self.device)))  # type: ignore[no-any-return]
 
     def embed(self, ids_BS: Tensor, image_NID: Tensor) -> Tensor:
         """Embed tokens and write the image tokens into their slots. Returns (B, S, D)."""
         return splice(self.model.embed_tokens(ids_BS), image_NID, ids_BS == self.image_id)
 
-    def forward(self, ids_BS: Tensor, pixels_NCHW: Tensor, keep_BS: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        ids_BS: Tensor,
+        pixels_NCHW: Tensor,
+        keep_BS: Tensor | None = None,
+        documents_BS: Tensor | None = None,
+    ) -> Tensor:
         """Score the next token after each position of whole sequences, padded on the right.
 
         Returns (B, S, V), or (kept, V) for the positions in ``keep_BS`` alone: a training step
-        needs only those before an answer's tokens.
+        needs only those before an answer's tokens. ``documents_BS`` tells documents in a row apart.
         """
         images = self.encode(pixels_NCHW) if len(pixels_NCHW) else self._no_images()
-        hidden_BSD = self.model(self.embed(ids_BS, images))
+        hidden_BSD = self.model(self.embed(ids_BS, images), documents_BS=documents_BS)
         return self.model.logits(hidden_BSD if keep_BS is None else hidden_BSD[keep_BS])
 
     def _no_images(self) -> Tensor:
-        return torch.zeros(0, self.config.vision.num_patches, self.config.decoder.hidden_size)
+        size = (0, self.config.vision.num_patches, self.config.decoder.hidden_size)
+        return torch.zeros(size, device=self.device)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.model.embed_tokens.weight.device
 
     @torch.inference_mode()
     def prefill(self, prompt: Prompt, cache: KVCache, row: int) -> Tensor:
         """Read a prompt into one row of the cache. Returns the next token's scores (V)."""
-        ids_BS = torch.tensor([prompt.ids])
+        ids_BS = torch.tensor([prompt.ids], device=self.device)
         images = self.encode(prompt.pixels_NCHW) if len(prompt.pixels_NCHW) else self._no_images()
-        positions = torch.arange(len(prompt.ids))[None]
+        positions = torch.arange(len(prompt.ids), device=self.device)[None]
         hidden_BSD = self.model(self.embed(ids_BS, images), positions, cache, [row])
         return self.model.logits(hidden_BSD[0, -1])
 
     @torch.inference_mode()
     def step(self, ids: Sequence[int], positions: Sequence[int], cache: KVCache) -> Tensor:
         """Add one token to each of the first rows of the cache. Returns scores (B, V)."""
-        embedded_BSD = self.model.embed_tokens(torch.tensor(ids)[:, None])
-        position_ids_BS = torch.tensor(positions)[:, None]
-        hidden_BSD = self.model(embedded_BSD, position_ids_BS, cache, range(len(ids)))
-        return self.model.logits(hidden_BSD[:, 0])
+        return plain_step(self.model, ids, positions, cache)
 
     @torch.inference_mode()
     def picture_embeddings(self, images: Sequence[Image.Image]) -> Tensor:
         """One unit vector per picture, for finding the same thing again. Returns (N, E)."""
-        pixels_NCHW = to_pixels(images, self.config.vision.image_size)
+        pixels_NCHW = to_pixels(images, self.config.vision.image_size).to(self.device)
         return self.vision_tower.embed(self.vision_tower(pixels_NCHW))
 
     @torch.inference_mode()
@@ -236,7 +257,7 @@ class ImageTokenReasoningLLM(nn.Module):
         """
         if self.picture_heads is None:
             raise InputError("This student cannot imagine pictures; use the shipped one.")
-        ids_BS = torch.tensor([(*prompt.ids, self.tokenizer.id(RESULT))])
+        ids_BS = torch.tensor([(*prompt.ids, self.tokenizer.id(RESULT))], device=self.device)
         images = self.encode(prompt.pixels_NCHW) if len(prompt.pixels_NCHW) else self._no_images()
         hidden_BSD = self.model(self.embed(ids_BS, images))
         return self.picture_heads.result(hidden_BSD[0, -1])
@@ -266,7 +287,8 @@ class ImageTokenReasoningLLM(nn.Module):
             kept = messages[start:]
             if kept[0].speaker != "user" and len(kept) > 1:
                 continue
-            ids = layout(self.tokenizer, [*system, *kept], patches) + opening
+            turns = [*system, *kept]
+            ids = layout(self.tokenizer, turns, patches, chat=self.config.chat) + opening
             if len(ids) <= limit:
                 shown = images[len(images) - sum(m.pictures for m in kept) :]
                 pixels = to_pixels(shown, self.config.vision.image_size)
@@ -352,7 +374,8 @@ class ImageTokenReasoningLLM(nn.Module):
     def tokens(self, prompt: Prompt, sampling: SampleConfig) -> Iterator[tuple[int, float]]:
         """Draw an answer token by token, its end included; each with its log-probability."""
         length = len(prompt.ids) + sampling.max_tokens
-        cache = KVCache(self.config.decoder, 1, length, self.model.embed_tokens.weight.dtype)
+        dtype = self.model.embed_tokens.weight.dtype
+        cache = KVCache(self.config.decoder, 1, length, dtype, self.device)
         sampler = Sampler(sampling, self.banned_ids(thinking=prompt.thinking))
         scores_V = self.prefill(prompt, cache, row=0)
         for position in range(len(prompt.ids), length):

@@ -44,3 +44,8 @@ def pictures(workspace: Path) -> Path:
 def exports(workspace: Path) -> Path:
     """The folder of the files that a person carries away: graphs, students for Ollama."""
     return workspace / "exports"
+
+
+def process_rank() -> int:
+    """Which of several processes that train together this one is; 0 for the first and for one."""
+    return int(os.environ.get("RANK", "0"))

@@ -11,13 +11,12 @@ from model.errors import ConfigError, InputError, RunError
 from model.jobs.jobs import Jobs
 from model.knowledge.pictures import Pictures
 from model.knowledge.store import Store
-from model.learning import budget as budgets
 from model.learning.curriculum import LONGEST_OWN, drawn_question, microworld_questions
 from model.learning.graph_prompts import facts_system, graph_prompts
 from model.learning.prompt_file import LONGEST_ANSWER, read_prompt_file
 from model.learning.trial import try_teacher
 from model.prompt_records import OwnPrompt, PromptPage, RunPrompt, TeacherCheck, Trial
-from model.records import RunId, StudentInfo
+from model.records import Budget, RunId
 from model.teachers.base import Question
 from model.teachers.builtin import BuiltinTeacher
 from model.teachers.ollama import OllamaTeacher
@@ -40,7 +39,12 @@ class PromptWorkspace:
     def _ensure_examples(self) -> None:
         raise NotImplementedError
 
-    def _base_of(self, config: DistillConfig) -> StudentInfo | None:
+    def _estimate(
+        self,
+        config: DistillConfig,
+        answer: int | None = None,
+        teacher_tokens_per_s: float | None = None,
+    ) -> Budget:
         raise NotImplementedError
 
     # ── before a run ────────────────────────────────────────────────────────────────────────────
@@ -65,14 +69,7 @@ class PromptWorkspace:
                 else OllamaTeacher(config.teacher_model, config.address, read_timeout_s=TRY_LIMIT_S)
             )
             trial = try_teacher(config, teacher, self._first_question(config))
-        speeds = [run.tokens_per_s for run in self._store.runs() if run.tokens_per_s]
-        budget = budgets.estimate(
-            config,
-            self._base_of(config),
-            speeds[0] if speeds else None,
-            answer=trial.answer_tokens or None,
-            teacher_tokens_per_s=trial.tokens_per_s or None,
-        )
+        budget = self._estimate(config, trial.answer_tokens or None, trial.tokens_per_s or None)
         return replace(
             trial,
             answer_tokens=budget.answer_tokens,

@@ -16,15 +16,23 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from model import paths
-from model.bundles.bundle import bundle_info
+from model.bundles.bundle import bundle_info, read_bundle
+from model.bundles.checkpoints import local_shape
 from model.bundles.exporting import Exporting
-from model.config import DistillConfig, ReadingConfig, SampleConfig, options_of
+from model.config import (
+    DistillConfig,
+    ReadingConfig,
+    SampleConfig,
+    StudentConfig,
+    options_of,
+)
 from model.graph_records import ReadingJob, ReadingMatter
 from model.graph_workspace import GraphWorkspace
 from model.jobs.jobs import Jobs
 from model.knowledge.pictures import Pictures
 from model.knowledge.store import Store
 from model.learning import budget as budgets
+from model.learning.memory import check_fits, free_bytes
 from model.prompt_workspace import PromptWorkspace
 from model.records import (
     Answer,
@@ -142,6 +150,10 @@ class Workspace(GraphWorkspace, PromptWorkspace):
         """Remove a student from disk. Raises: BundleError."""
         self._students.delete(student)
 
+    def served(self) -> Students:
+        """The students and their engines, for whoever serves them through another door."""
+        return self._students
+
     def exports(self) -> Exporting:
         """Whoever writes students for Ollama, and puts them there."""
         return self._exports
@@ -220,23 +232,50 @@ class Workspace(GraphWorkspace, PromptWorkspace):
     def _settled(self, config: DistillConfig) -> DistillConfig:
         address = self._address(config.address) if config.teacher == "ollama" else ""
         # visitors of a Space name neither servers nor files of the machine it runs on
-        source = config.backbone_source if self._teacher_address is None else ""
-        return replace(config, address=address, backbone_source=source)
+        if self._teacher_address is not None:
+            config = replace(config, backbone_source="", decoder_source="")
+        return replace(config, address=address)
 
     def budget(self, config: DistillConfig) -> Budget:
         """Cost and prospects of a run before it starts. Raises: BundleError."""
-        speeds = [run.tokens_per_s for run in self._store.runs() if run.tokens_per_s]
-        return budgets.estimate(config, self._base_of(config), speeds[0] if speeds else None)
+        return self._estimate(config)
 
-    def _base_of(self, config: DistillConfig) -> StudentInfo | None:
-        """The student that a run continues with. Raises: BundleError."""
-        return self._students.info(StudentId(config.student)) if config.base == "continue" else None
+    def _estimate(
+        self,
+        config: DistillConfig,
+        answer: int | None = None,
+        teacher_tokens_per_s: float | None = None,
+    ) -> Budget:
+        base = self._students.info(StudentId(config.student)) if config.base == "continue" else None
+        kind = (config.base == "pretrained", config.decoder_source)
+        speeds = [
+            run.tokens_per_s
+            for run in self._store.runs()
+            if run.tokens_per_s
+            and (run.config.base == "pretrained", run.config.decoder_source) == kind
+        ]
+        shape = self._shape(config)
+        return budgets.estimate(
+            config,
+            base,
+            speeds[0] if speeds else None,
+            shape,
+            answer=answer,
+            teacher_tokens_per_s=teacher_tokens_per_s,
+        )
+
+    def _shape(self, config: DistillConfig) -> StudentConfig | None:
+        """The shape of the student that a run begins with, if it lies on this machine."""
+        if config.base == "continue":
+            return read_bundle(self._students.path(StudentId(config.student))).config
+        return local_shape(config.decoder_source) if config.base == "pretrained" else None
 
     def start_run(self, config: DistillConfig) -> RunId:
         """Queue a run and start it if none is under way. Raises: ConfigError, BundleError."""
         config = self._settled(config)
         if config.base == "continue":
             bundle_info(self._students.path(StudentId(config.student)), StudentId(config.student))
+        check_fits(round(self.budget(config).memory_mb * 1e6), free_bytes())
         if config.prompt_source == "graph":
             self._ensure_examples()
         run = self._store.create_run(config, config.title)

@@ -1,17 +1,24 @@
 from __future__ import annotations
 
+import shutil
 import socket
+import sys
 import time
 from contextlib import suppress
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 
 import app
 from model.model import ImageTokenReasoningLLM
 from model.records import TripletDraft
+from model.serving.ollama_door import OllamaDoor
 from model.visitors import LIFETIME_S, Visitors
+from webapp.space_hint import space_hint_html
 from webapp.visitor_cookie import COOKIE, VisitorCookie
 
 
@@ -20,7 +27,16 @@ def test_every_option_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
         app.parse_options(["--help"])
     assert ended.value.code == 0
     text = capsys.readouterr().out
-    for option in ("host", "port", "workspace", "student", "auth", "multi-user", "no-browser"):
+    for option in (
+        "host",
+        "port",
+        "workspace",
+        "student",
+        "auth",
+        "multi-user",
+        "no-browser",
+        "ollama-api",
+    ):
         assert f"--{option}" in text
 
 
@@ -51,6 +67,34 @@ def test_a_space_is_for_many_users_and_opens_no_browser(monkeypatch: pytest.Monk
     assert options.multi_user
     assert options.host == "0.0.0.0"
     assert not options.browser
+
+
+def test_ollamas_api_is_off_among_many_visitors_unless_the_operator_wants_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert app.parse_options([]).ollama_api is True
+    assert app.parse_options(["--no-ollama-api"]).ollama_api is False
+    assert app.parse_options(["--multi-user"]).ollama_api is False
+    assert app.parse_options(["--multi-user", "--ollama-api"]).ollama_api is True
+    monkeypatch.setenv("ITR_OLLAMA_API", "yes")
+    assert app.parse_options(["--multi-user"]).ollama_api is True
+    monkeypatch.setenv("ITR_OLLAMA_API", "0")
+    assert app.parse_options([]).ollama_api is False
+    assert app.parse_options(["--ollama-api"]).ollama_api is True
+
+
+def test_the_api_lies_before_the_page_and_gives_visitors_students_to_nobody(
+    shipped: Path, tmp_path: Path
+) -> None:
+    visitors = Visitors(tmp_path / "all", multi_user=True, shipped=shipped)
+    shutil.copytree(shipped, visitors.workspace("ann").folder / "students" / "anns-own")
+    layers = app.layers(app.parse_options(["--multi-user", "--ollama-api"]), visitors)
+    assert [layer.cls for layer in layers] == [OllamaDoor, VisitorCookie]
+    client = TestClient(layers[0].kwargs["api"], base_url="http://127.0.0.1:7860")
+    names = [model["name"] for model in client.get("/api/tags").json()["models"]]
+    assert names == ["shipped:latest"]
+    assert app.layers(app.parse_options(["--no-ollama-api"]), visitors) == []
+    visitors.close()
 
 
 def test_a_password_without_a_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -136,3 +180,22 @@ def test_a_workspace_unused_for_a_lifetime_is_forgotten(
     new = visitors.workspace("ben").folder
     assert new.is_dir()
     assert not old.exists()
+
+
+def test_on_a_space_the_page_says_how_to_get_one_of_ones_own() -> None:
+    html = space_hint_html("someone/a-space")
+    assert "https://huggingface.co/spaces/someone/a-space?duplicate=true" in html
+    assert space_hint_html("") == ""
+    assert space_hint_html("<script>/x") == "", "the name is not trusted"
+
+
+def test_a_function_is_marked_where_a_gpu_is_lent(monkeypatch: pytest.MonkeyPatch) -> None:
+    marked: list[Any] = []
+    spaces = ModuleType("spaces")
+    spaces.__spec__ = ModuleSpec("spaces", None)
+    spaces.GPU = lambda duration: marked.append  # type: ignore[attr-defined]
+    assert app.mark_for_gpu() is False
+    monkeypatch.setitem(sys.modules, "spaces", spaces)
+    assert app.mark_for_gpu() is True
+    assert marked == [app.torch_device]
+    assert app.torch_device()

@@ -24,7 +24,7 @@ from transformers import (
 from model.bundles.backbones import load_tower
 from model.config import DistillConfig
 from model.errors import BundleIncompatible, BundleNotFound, ConfigError
-from model.jobs.worker import make_learner
+from model.jobs.learners import make_learner
 from model.learning.feature_cache import keep_features
 from model.model import ImageTokenReasoningLLM
 from model.network.backbones import PretrainedTower

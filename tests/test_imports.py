@@ -35,6 +35,7 @@ TORCH_FREE = (
     "model/jobs/jobs.py",
     "model/bundles/bundle.py",
     "model/serving/students.py",
+    "model/serving/ollama_",
     "model/learning/budget.py",
     "model/learning/curriculum.py",
     "model/learning/collecting.py",
@@ -144,7 +145,7 @@ def test_the_environment_is_read_in_two_places_only() -> None:
 
 def test_importing_the_workspace_and_the_page_imports_no_torch() -> None:
     code = (
-        "import sys, model.workspace, model.visitors, webapp.ui\n"
+        "import sys, model.workspace, model.visitors, model.serving.ollama_api, webapp.ui\n"
         f"print([name for name in {sorted(HEAVY)} if name in sys.modules])"
     )
     done = subprocess.run(

@@ -536,12 +536,12 @@ def test_what_is_packed_comes_back_whole(server: OllamaServer) -> None:
 
 
 def test_vocabulary_is_told_by_a_server_that_knows_it_and_else_empty(server: OllamaServer) -> None:
-    assert teacher_of(server).vocabulary() == ()
+    assert teacher_of(server).vocabulary().tokens == ()
     facts = {"tokenizer.ggml.model": "gpt2", "tokenizer.ggml.tokens": ["a", "Ġb"]}
     server.faults.replies["/api/show"] = (200, json.dumps({"model_info": facts}).encode())
-    assert teacher_of(server).vocabulary() == ("a", "Ġb")
+    assert teacher_of(server).vocabulary().tokens == ("a", "Ġb")
     facts["tokenizer.ggml.model"] = "llama"
     server.faults.replies["/api/show"] = (200, json.dumps({"model_info": facts}).encode())
-    assert teacher_of(server).vocabulary() == ()
+    assert teacher_of(server).vocabulary().tokens == ()
     server.faults.refuse = True
-    assert teacher_of(server).vocabulary() == ()
+    assert teacher_of(server).vocabulary().tokens == ()

@@ -14,6 +14,7 @@ import torch
 from model.bundles.gguf import CHATML
 from model.bundles.graph_facts import central_first, facts_within
 from model.bundles.ollama_bundle import model_name, modelfile, template_of, zip_folder
+from model.config import ChatFormat
 from model.errors import BundleError, BundleIncompatible, BundleNotFound, ConfigError
 from model.model import ImageTokenReasoningLLM
 from model.network.image_tokenizer import Message, layout, segments
@@ -146,7 +147,11 @@ def test_the_templates_are_the_layout_that_the_student_learned(tiny_student: Any
     turns = [{"role": one.speaker, "content": one.text} for one in messages]
     jinja = jinja2.Template(CHATML, keep_trailing_newline=True)
     assert jinja.render(messages=turns, add_generation_prompt=True) == ours
-    body, end = template_of(thinks=False).removeprefix("{{- range .Messages }}").split("{{ end }}")
+    body, end = (
+        template_of(ChatFormat(), thinks=False)
+        .removeprefix("{{- range .Messages }}")
+        .split("{{ end }}")
+    )
     by_hand = "".join(
         body.replace("{{ .Role }}", turn["role"]).replace("{{ .Content }}", turn["content"])
         for turn in turns
@@ -155,10 +160,10 @@ def test_the_templates_are_the_layout_that_the_student_learned(tiny_student: Any
 
 
 def test_students_that_think_get_the_thoughts_mark() -> None:
-    text = template_of(thinks=True)
+    text = template_of(ChatFormat(), thinks=True)
     assert text.endswith("<|im_start|>assistant\n{{ if .Think }}<think>{{ end }}")
     assert "<think>{{ .Thinking }}</think>" in text
-    assert "<think>" not in template_of(thinks=False)
+    assert "<think>" not in template_of(ChatFormat(), thinks=False)
 
 
 def test_segments_and_slots_make_the_layout(tiny_student: Any) -> None:
@@ -233,9 +238,11 @@ def test_it_can_leave_as_gguf_and_come_back(llama_folder: Path, tmp_path: Path) 
     ("change", "words"),
     [
         ({"model_type": "gpt2"}, "is a gpt2, not a llama"),
-        ({"tie_word_embeddings": False}, "output layer of its own"),
-        ({"rope_scaling": {"rope_type": "llama3"}}, "scales its rotary positions"),
-        ({"head_dim": 64}, "heads of another width"),
+        ({"attention_bias": True}, "has biases"),
+        ({"rope_parameters": {"rope_type": "yarn"}}, "stretches its rotary positions as “yarn”"),
+        ({"rope_scaling": {"type": "linear"}, "rope_parameters": None}, "as “linear”"),
+        ({"hidden_act": "gelu"}, "does not use SiLU"),
+        ({"quantization_config": {}}, "packed format"),
     ],
 )
 def test_what_the_decoder_does_not_compute_is_refused(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import replace
 
+import pytest
 import torch
 
 from model.config import DecoderConfig, StudentConfig, TrainConfig, VisionConfig
@@ -20,6 +22,7 @@ from model.learning.recipe import (
     shown_by_name,
     task_of,
 )
+from model.learning.saying import Saying, saying_batch, unlikeness
 from model.learning.sight import (
     FIELDS,
     SPREADING,
@@ -153,6 +156,27 @@ def test_every_patch_learns_to_tell_what_it_shows() -> None:
     sight.every_patch = True
     losses = _losses(sight, batch, 60, 1e-2)
     assert losses[-1] < losses[0] / 2
+
+
+def test_unlikeness_by_hand() -> None:
+    embed_VD = torch.eye(4) * 2
+    image_PD = torch.tensor([[1.0, 1.0, 0.0, 0.0]])  # normed: √2, √2, 0, 0
+    likely = 2 * 2**0.5 - math.log(2 * math.exp(2 * 2**0.5) + 2)
+    both, one = torch.tensor([[0, 1]]), torch.tensor([[0, -100]])
+    expected = -(likely + math.log(2)), -likely
+    found = [float(unlikeness(image_PD, words, embed_VD)) for words in (both, one)]
+    assert found == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_projector_learns_to_say_what_patches_show() -> None:
+    student = _student(6)
+    batch = saying_batch(0, 12, student)
+    assert batch.tokens == 12
+    assert len(batch.words_PW) == 12 * 9
+    embedded = student.model.embed_tokens.weight.clone()
+    losses = _losses(Saying(student), batch, 60, 1e-2)
+    assert losses[-1] < losses[0] * 0.7
+    assert torch.equal(student.model.embed_tokens.weight, embedded)
 
 
 def test_a_grey_scene_asks_for_everything_but_colours() -> None:

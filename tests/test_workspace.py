@@ -11,7 +11,7 @@ import pytest
 from model.bundles.bundle import FAMILIAR_THRESHOLD, Card
 from model.config import SHIPPED_STUDENT, DistillConfig, SampleConfig
 from model.errors import BundleError, ConfigError, InputError, ReasonerError
-from model.jobs.worker import make_learner
+from model.jobs.learners import make_learner
 from model.knowledge.store import Store
 from model.model import ImageTokenReasoningLLM
 from model.paths import database

@@ -12,6 +12,8 @@ from model.records import PictureId, RunId, StudentId, TripletId
 from webapp.backend import Backend, Door
 from webapp.header import Header, build_header, show_student
 from webapp.node_panel import node_question
+from webapp.open_endpoints import offer_endpoints
+from webapp.space_hint import space_hint_html
 from webapp.tabs import chat, compare, distill, graph, triplets
 from webapp.theme import ASSETS, STYLE, VIS_NETWORK, build_theme
 from webapp.widgets import QUIET, bind, event_number, served
@@ -33,13 +35,19 @@ class _Tabs:
     compare: compare.CompareTab
 
 
-def build_app(door: Door, *, multi_user: bool = False) -> Any:
-    """The whole page as ``gr.Blocks``; start it with ``launch(**launch_options())``."""
+def build_app(door: Door, *, multi_user: bool = False, space: str = "") -> Any:
+    """The whole page as ``gr.Blocks``; start it with ``launch(**launch_options())``.
+
+    ``space`` is the name of the Hugging Face Space that the page is shown on.
+    """
     with gr.Blocks(
         title="Image-Token Reasoning", analytics_enabled=False, delete_cache=(3600, 86400)
     ) as app:
         header = build_header(door, multi_user=multi_user)
         tabs = _draw_tabs(door, multi_user)
+        offer_endpoints(door)
+        if space:
+            gr.HTML(space_hint_html(space))
         _link_graph(door, tabs)
         _link_chat(door, tabs)
         _link_answers(door, tabs)

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model.config import DecoderConfig, StudentConfig, VisionConfig, from_json
+from model.config import ChatFormat, DecoderConfig, StudentConfig, VisionConfig, from_json
 from model.errors import BundleIncompatible, BundleNotFound, ConfigError
 from model.records import StudentId, StudentInfo
 
@@ -27,6 +27,15 @@ if TYPE_CHECKING:
 FORMAT = 1
 OUR_KEY = "image_token_reasoning"
 CONFIG, WEIGHTS, TOKENIZER, CARD = "config.json", "model.safetensors", "tokenizer.json", "card.md"
+ARCHITECTURES = {
+    "llama": "LlamaForCausalLM",
+    "qwen2": "Qwen2ForCausalLM",
+    "qwen3": "Qwen3ForCausalLM",
+}
+_HEAD, _HEAD_ON_DISK = "model.lm_head.weight", "lm_head.weight"
+"""Hugging Face keeps a head that is not tied beside the model, not in it."""
+_OURS_ALONE = ("family", "head_width", "rope_stretch")
+"""Fields of a decoder that Hugging Face writes under other names."""
 FAMILIAR_THRESHOLD = "familiar threshold"
 """The figure of a card by which unfamiliar pictures are told."""
 
@@ -72,6 +81,7 @@ class Bundle:
             raise BundleIncompatible(
                 f"{self.path / WEIGHTS} cannot be read: {error}. Copy the bundle again."
             ) from error
+        tensors = inner_names(tensors)
         wanted = {name: tuple(tensor.shape) for name, tensor in student.state_dict().items()}
         given = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
         wrong = sorted(
@@ -103,11 +113,12 @@ def read_bundle(path: Path) -> Bundle:
                 "Update the app."
             )
         config = StudentConfig(
-            decoder=DecoderConfig(**{key: values[key] for key in DecoderConfig.__annotations__}),
+            decoder=_decoder(values, ours),
             vision=from_json(VisionConfig, ours["vision"]),
             preset=ours["preset"],
             picture_heads=bool(ours.get("picture_heads", False)),
             thinks=bool(ours.get("thinks", False)),
+            chat=from_json(ChatFormat, ours.get("chat", {})),
         )
         card = from_json(Card, ours["card"])
         weights_hash, parameters = str(ours["weights_sha256"]), int(ours["parameters"])
@@ -117,6 +128,19 @@ def read_bundle(path: Path) -> Bundle:
             f"{path / CONFIG} is not a student's ({type(error).__name__}: {error})."
         ) from error
     return Bundle(path, config, card, tokenizer_json, weights_hash, parameters)
+
+
+def _decoder(values: Mapping[str, Any], ours: Mapping[str, Any]) -> DecoderConfig:
+    """The decoder's shape; bundles of early versions hold it among the keys of Hugging Face."""
+    if "decoder" in ours:
+        return from_json(DecoderConfig, ours["decoder"])
+    names = [name for name in DecoderConfig.__annotations__ if name in values]
+    return DecoderConfig(**{name: values[name] for name in names})
+
+
+def inner_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a file under the student's own names."""
+    return {_HEAD if name == _HEAD_ON_DISK else name: each for name, each in tensors.items()}
 
 
 def bundle_info(path: Path, student: StudentId) -> StudentInfo:
@@ -139,7 +163,10 @@ def packed_weights(tensors: Mapping[str, Tensor]) -> bytes:
     """Weights in float16 as a safetensors file holds them; its SHA-256 names the student."""
     from safetensors.torch import save
 
-    halves = {name: tensor.detach().half().contiguous() for name, tensor in tensors.items()}
+    halves = {
+        _HEAD_ON_DISK if name == _HEAD else name: tensor.detach().half().contiguous()
+        for name, tensor in tensors.items()
+    }
     return bytes(save(halves, metadata={"format": "pt"}))
 
 
@@ -186,22 +213,26 @@ def _config_json(
     tokenizer: Mapping[str, Any],
 ) -> dict[str, Any]:
     ids = {token["content"]: token["id"] for token in tokenizer["added_tokens"]}
+    decoder, chat = config.decoder, config.chat
+    shape = asdict(decoder)
+    theirs = {name: shape[name] for name in shape if name not in _OURS_ALONE}
     return {
-        "architectures": ["LlamaForCausalLM"],
-        "model_type": "llama",
+        "architectures": [ARCHITECTURES[decoder.family]],
+        "model_type": decoder.family,
         "dtype": "float16",
         "hidden_act": "silu",
-        "tie_word_embeddings": True,
         "attention_bias": False,
         "mlp_bias": False,
-        "head_dim": config.decoder.head_dim,
-        "rope_parameters": {"rope_type": "default", "rope_theta": config.decoder.rope_theta},
-        "bos_token_id": ids["<s>"],
-        "eos_token_id": [ids["</s>"], ids["<|im_end|>"]],
+        "head_dim": decoder.head_dim,
+        "rope_parameters": _rope(decoder),
+        "bos_token_id": ids.get(chat.bos),
+        "eos_token_id": list(dict.fromkeys((ids[chat.eos], ids[chat.end]))),
         "pad_token_id": ids["<pad>"],
-        **asdict(config.decoder),
+        **theirs,
         OUR_KEY: {
             "format": FORMAT,
+            "decoder": shape,
+            "chat": asdict(chat),
             "preset": config.preset,
             "picture_heads": config.picture_heads,
             "thinks": config.thinks,
@@ -210,6 +241,21 @@ def _config_json(
             "weights_sha256": weights_hash,
             "card": asdict(card),
         },
+    }
+
+
+def _rope(decoder: DecoderConfig) -> dict[str, Any]:
+    """Rotary positions as ``transformers`` writes them."""
+    if not decoder.rope_stretch:
+        return {"rope_type": "default", "rope_theta": decoder.rope_theta}
+    factor, low, high, length = decoder.rope_stretch
+    return {
+        "rope_type": "llama3",
+        "rope_theta": decoder.rope_theta,
+        "factor": factor,
+        "low_freq_factor": low,
+        "high_freq_factor": high,
+        "original_max_position_embeddings": int(length),
     }
 
 

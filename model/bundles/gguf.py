@@ -1,7 +1,8 @@
 """A student's decoder and tokenizer as one GGUF file that stock llama.cpp and Ollama run.
 
 The network is Llama to the letter, so export is a renaming, but for one thing: llama.cpp turns
-neighbouring pairs of a head where Hugging Face turns its halves, so the rows of q and k move.
+neighbouring pairs of a head where Hugging Face turns its halves, so the rows of q and k move; for
+Qwen2 and Qwen3 it turns halves, too.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ import numpy as np
 from model.bundles.bundle import CONFIG, read_bundle
 from model.bundles.gguf_numbers import FILE_TYPES, kind_of, pack
 from model.bundles.gguf_vocabulary import read_vocabulary
-from model.config import DecoderConfig
-from model.network.text_tokenizer import BOS, EOS, IM_END, PAD
+from model.config import ChatFormat, DecoderConfig
+from model.network.text_generation import rotary_stretch
+from model.network.text_tokenizer import PAD
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,19 +36,34 @@ LAYER_NAMES = {
     "self_attn.k_proj": "attn_k",
     "self_attn.v_proj": "attn_v",
     "self_attn.o_proj": "attn_output",
+    "self_attn.q_norm": "attn_q_norm",
+    "self_attn.k_norm": "attn_k_norm",
     "post_attention_layernorm": "ffn_norm",
     "mlp.gate_proj": "ffn_gate",
     "mlp.up_proj": "ffn_up",
     "mlp.down_proj": "ffn_down",
 }
-OUTER_NAMES = {"embed_tokens.weight": "token_embd.weight", "norm.weight": "output_norm.weight"}
+OUTER_NAMES = {
+    "embed_tokens.weight": "token_embd.weight",
+    "norm.weight": "output_norm.weight",
+    "lm_head.weight": "output.weight",
+}
+STRETCH = "rope_freqs.weight"
+"""Where llama.cpp looks for the factors of Llama 3's slower positions."""
 
-CHATML = (
-    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + "
-    "message['content'] + '<|im_end|>\n' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
-)
-"""The conversation as the student learned it, for programs that read Jinja."""
+
+def jinja_template(chat: ChatFormat) -> str:
+    """The conversation as the student learned it, for programs that read Jinja."""
+    opens, names = (json.dumps(part) for part in chat.opening.split("{role}"))
+    closing, answer = json.dumps(chat.closing), json.dumps(chat.open("assistant"))
+    return (
+        f"{{% for message in messages %}}{{{{ {opens} + message['role'] + {names} + "
+        f"message['content'] + {closing} }}}}{{% endfor %}}"
+        f"{{% if add_generation_prompt %}}{{{{ {answer} }}}}{{% endif %}}"
+    )
+
+
+CHATML = jinja_template(ChatFormat())
 
 
 @dataclass(frozen=True)
@@ -89,15 +106,17 @@ def write_text_gguf(
     Raises: BundleIncompatible if llama.cpp has no name for the way the tokenizer splits text.
     """
     config = student.config.decoder
-    writer = quiet_writer(path, "llama")
+    writer = quiet_writer(path, config.family)
     _add_identity(writer, student, precision, identity)
     _add_shape(writer, config)
     _add_tokenizer(writer, student)
     for name, weights in decoder_tensors(student.model.state_dict(), config):
         plain = weights.ndim == 1
-        sensitive = name == OUTER_NAMES["embed_tokens.weight"]
+        sensitive = name in (OUTER_NAMES["embed_tokens.weight"], OUTER_NAMES["lm_head.weight"])
         kind = kind_of(weights.shape[-1], "f32" if plain else precision, sensitive=sensitive)
         writer.add_tensor(name, pack(weights, kind), raw_dtype=kind)
+    if config.rope_stretch:
+        writer.add_tensor(STRETCH, rotary_stretch(config).numpy())
     finish(writer)
 
 
@@ -128,6 +147,9 @@ def _add_shape(writer: Any, config: DecoderConfig) -> None:
     writer.add_feed_forward_length(config.intermediate_size)
     writer.add_head_count(config.num_attention_heads)
     writer.add_head_count_kv(config.num_key_value_heads)
+    if config.head_width:
+        writer.add_key_length(config.head_dim)
+        writer.add_value_length(config.head_dim)
     writer.add_rope_dimension_count(config.head_dim)
     writer.add_rope_freq_base(config.rope_theta)
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
@@ -135,7 +157,7 @@ def _add_shape(writer: Any, config: DecoderConfig) -> None:
 
 
 def _add_tokenizer(writer: Any, student: ImageTokenReasoningLLM) -> None:
-    tokenizer = student.tokenizer
+    tokenizer, chat = student.tokenizer, student.config.chat
     vocabulary = read_vocabulary(tokenizer.to_json(), student.config.decoder.vocab_size)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre(vocabulary.pre)
@@ -143,13 +165,13 @@ def _add_tokenizer(writer: Any, student: ImageTokenReasoningLLM) -> None:
     writer.add_token_types(list(vocabulary.kinds))
     writer.add_token_merges(list(vocabulary.merges))
     # left out, both would be token 11: the default of llama.cpp's gpt2 tokenizer
-    writer.add_bos_token_id(tokenizer.id(BOS))
-    writer.add_eos_token_id(tokenizer.id(EOS))
-    writer.add_eot_token_id(tokenizer.id(IM_END))
+    writer.add_bos_token_id(tokenizer.id(chat.bos or chat.eos))
+    writer.add_eos_token_id(tokenizer.id(chat.eos))
+    writer.add_eot_token_id(tokenizer.id(chat.end))
     writer.add_pad_token_id(tokenizer.id(PAD))
-    writer.add_add_bos_token(True)
+    writer.add_add_bos_token(bool(chat.bos))
     writer.add_add_eos_token(False)
-    writer.add_chat_template(CHATML)
+    writer.add_chat_template(jinja_template(chat))
 
 
 def decoder_tensors(
@@ -162,16 +184,18 @@ def decoder_tensors(
             yield OUTER_NAMES[name], values
             continue
         _, number, inner = name.split(".", 2)
-        part = inner.removesuffix(".weight")
+        part, _, kind = inner.rpartition(".")
         heads = heads_of(part, config)
         yield (
-            f"blk.{number}.{LAYER_NAMES[part]}.weight",
+            f"blk.{number}.{LAYER_NAMES[part]}.{kind}",
             pairs_from_halves(values, heads) if heads else values,
         )
 
 
 def heads_of(part: str, config: DecoderConfig) -> int:
-    """How many heads' rows a layer's part holds that rotary positions turn; 0 for any other."""
+    """How many heads' rows of a layer's part have to move; 0 for none."""
+    if config.family != "llama":
+        return 0
     heads = {
         "self_attn.q_proj": config.num_attention_heads,
         "self_attn.k_proj": config.num_key_value_heads,

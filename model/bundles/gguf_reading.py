@@ -15,11 +15,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from model.bundles.bundle import CONFIG, Card
-from model.bundles.gguf import LAYER_NAMES, OUR_PREFIX, OUTER_NAMES, halves_from_pairs, heads_of
+from model.bundles.gguf import (
+    LAYER_NAMES,
+    OUR_PREFIX,
+    OUTER_NAMES,
+    STRETCH,
+    halves_from_pairs,
+    heads_of,
+)
 from model.bundles.gguf_numbers import unpack
 from model.bundles.gguf_vision import lite_name
 from model.bundles.gguf_vocabulary import Vocabulary, tokenizer_json
-from model.config import DecoderConfig, StudentConfig, VisionConfig, from_json
+from model.config import ChatFormat, DecoderConfig, StudentConfig, VisionConfig, from_json
 from model.errors import BundleIncompatible, BundleNotFound, ConfigError
 
 if TYPE_CHECKING:
@@ -127,6 +134,7 @@ def _config(values: Mapping[str, Any]) -> StudentConfig:
         preset=values["preset"],
         picture_heads=values["picture_heads"],
         thinks=values["thinks"],
+        chat=from_json(ChatFormat, values.get("chat", {})),
     )
 
 
@@ -134,15 +142,17 @@ def _decoder_weights(reader: GGUFReader, config: DecoderConfig) -> dict[str, np.
     """The decoder's weights under our names, rows of q and k back in our order."""
     found: dict[str, np.ndarray[Any, Any]] = {}
     for tensor in reader.tensors:
+        if tensor.name == STRETCH:  # the config says it, too
+            continue
         values = _values(tensor)
         if tensor.name in _OUTER:
             found[f"model.{_OUTER[tensor.name]}"] = values
             continue
-        _, number, inner, _ = tensor.name.split(".")
+        _, number, inner, kind = tensor.name.split(".")
         part = _INNER[inner]
         heads = heads_of(part, config)
         rows = halves_from_pairs(values, heads) if heads else values
-        found[f"model.layers.{number}.{part}.weight"] = rows
+        found[f"model.layers.{number}.{part}.{kind}"] = rows
     return found
 
 

@@ -44,7 +44,7 @@ def read_vocabulary(tokenizer_json: str, size: int) -> Vocabulary:
     """
     values = json.loads(tokenizer_json)
     model = values["model"]
-    if model["type"] != "BPE" or values.get("normalizer") is not None:
+    if model["type"] != "BPE" or not _plain(values.get("normalizer")):
         raise BundleIncompatible(
             f"The tokenizer is of type {model['type']} with normalizer "
             f"{(values.get('normalizer') or {}).get('type', 'none')}; only byte-level BPE without "
@@ -64,6 +64,11 @@ def read_vocabulary(tokenizer_json: str, size: int) -> Vocabulary:
         or _one_merge(tokens),
         _pre_tokenizer(values["pre_tokenizer"]),
     )
+
+
+def _plain(normalizer: Mapping[str, Any] | None) -> bool:
+    """Whether texts are read as they are; llama.cpp passes over Qwen's NFC."""
+    return normalizer is None or normalizer["type"] == "NFC"
 
 
 def _one_merge(tokens: Sequence[str]) -> tuple[str, ...]:

@@ -23,9 +23,9 @@ from model.bundles.gguf import Identity, write_text_gguf
 from model.bundles.gguf_reading import EYES_FILE, TEXT_FILE
 from model.bundles.gguf_vision import why_text_only, write_vision_gguf
 from model.bundles.graph_facts import HEADER, Fact, facts_within, graph_jsonl
-from model.config import ExportConfig, SampleConfig
+from model.config import ChatFormat, ExportConfig, SampleConfig, StudentConfig
 from model.errors import BundleError, ConfigError
-from model.network.text_tokenizer import IM_END, IM_START, TextTokenizer, defuse
+from model.network.text_tokenizer import TextTokenizer, defuse
 
 if TYPE_CHECKING:
     from model.model import ImageTokenReasoningLLM
@@ -77,17 +77,28 @@ def model_name(text: str) -> str:
     return _NAME.sub("-", text.lower()).strip("-._")[:60] or "student"
 
 
-def template_of(*, thinks: bool) -> str:
-    """The conversation as the student learned it, as a Go template: ChatML, pictures first.
+def template_of(chat: ChatFormat, *, thinks: bool) -> str:
+    """The conversation as the student learned it, as a Go template, pictures first.
 
     Students that think get the thought's mark before the answer when they are asked to.
     """
     thought = "{{ if .Thinking }}<think>{{ .Thinking }}</think>{{ end }}" if thinks else ""
     opening = "{{ if .Think }}<think>{{ end }}" if thinks else ""
     return (
-        "{{- range .Messages }}" + IM_START + "{{ .Role }}\n" + thought + "{{ .Content }}"
-        f"{IM_END}\n{{{{ end }}}}{IM_START}assistant\n{opening}"
+        "{{- range .Messages }}" + chat.open("{{ .Role }}") + thought + "{{ .Content }}"
+        f"{chat.closing}{{{{ end }}}}{chat.open('assistant')}{opening}"
     )
+
+
+def parameters_of(config: StudentConfig) -> dict[str, Any]:
+    """How a student is run unless somebody asks for something else, by Ollama's names."""
+    return {
+        "stop": [config.chat.end],
+        "temperature": SampleConfig.temperature,
+        "repeat_penalty": SampleConfig.repetition_penalty,
+        "num_ctx": config.decoder.max_position_embeddings,
+        "num_predict": SampleConfig.max_tokens,
+    }
 
 
 def make_recipe(
@@ -97,15 +108,9 @@ def make_recipe(
     system = "\n".join([HEADER, *(defuse(line) for line in lines)]) if lines else ""
     return Recipe(
         name=model_name(config.name or student.card.name),
-        template=template_of(thinks=student.config.thinks),
+        template=template_of(student.config.chat, thinks=student.config.thinks),
         system=system,
-        parameters={
-            "stop": [IM_END],
-            "temperature": SampleConfig.temperature,
-            "repeat_penalty": SampleConfig.repetition_penalty,
-            "num_ctx": student.config.decoder.max_position_embeddings,
-            "num_predict": SampleConfig.max_tokens,
-        },
+        parameters=parameters_of(student.config),
         licence=config.licence.strip(),
     )
 

@@ -16,10 +16,9 @@ from PIL import Image
 
 from model.bundles.ollama_bundle import Recipe
 from model.bundles.ollama_deploy import OllamaDeploy
-from model.config import SampleConfig
+from model.config import ChatFormat, SampleConfig
 from model.errors import TeacherError
 from model.export_records import ParityRow
-from model.network.text_tokenizer import BOS
 
 if TYPE_CHECKING:
     from model.model import ImageTokenReasoningLLM
@@ -47,7 +46,7 @@ def compare(
     A probe that the server fails at is a row, too; it says why. Raises: TeacherError or DeployError
     if the server does not render the template.
     """
-    yield _template_row(server, recipe)
+    yield _template_row(server, recipe, student.config.chat)
     for probe in probes:
         yield _row(student, server, recipe, probe)
 
@@ -59,18 +58,18 @@ def _messages(recipe: Recipe, probe: Probe) -> list[Message]:
     return [*system, Message("user", probe.words, len(probe.images), probe.roles)]
 
 
-def prompt_text(messages: Sequence[Message]) -> str:
+def prompt_text(messages: Sequence[Message], chat: ChatFormat) -> str:
     """A conversation as a raw prompt: pictures are ``[img-0]``, ``[img-1]``, …; no BOS."""
     from model.network.image_tokenizer import segments
 
-    pieces = segments(messages)
+    pieces = segments(messages, chat=chat)
     joined = [f"[img-{number}]{piece}" for number, piece in enumerate(pieces[1:])]
-    return pieces[0].removeprefix(BOS) + "".join(joined)
+    return pieces[0].removeprefix(chat.bos) + "".join(joined)
 
 
-def _template_row(server: OllamaDeploy, recipe: Recipe) -> ParityRow:
+def _template_row(server: OllamaDeploy, recipe: Recipe, chat: ChatFormat) -> ParityRow:
     probe = Probe("What is this?")
-    ours = prompt_text(_messages(recipe, probe))
+    ours = prompt_text(_messages(recipe, probe), chat)
     theirs = server.rendered(recipe.name, probe.words, recipe.system)
     same = theirs.removesuffix("<think>") == ours
     return ParityRow(TEMPLATE_ROW, 0, ours, theirs, 1, int(same), None)
@@ -89,7 +88,9 @@ def _row(
     pieces = [student.tokenizer.decode([index]) for index, _ in drawn]
     count = len(probe.images)
     try:
-        reply = server.complete(recipe.name, prompt_text(messages), pictures, LONGEST)
+        reply = server.complete(
+            recipe.name, prompt_text(messages, student.config.chat), pictures, LONGEST
+        )
     except TeacherError as error:
         return ParityRow(probe.words, count, ours, f"no answer: {error}", len(drawn), 0, None)
     theirs = str(reply.get("response", ""))

@@ -307,7 +307,12 @@ class Jobs:
             lock.release()
 
     def _worker_command(self, run: str) -> list[str]:
-        return [sys.executable, "-m", "model.jobs.worker", str(self._workspace.resolve()), run]
+        worker = ["-m", "model.jobs.worker", str(self._workspace.resolve()), run]
+        together = self._store.run(RunId(run)).config.processes
+        if together == 1:
+            return [sys.executable, *worker]
+        launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={together}"]
+        return [sys.executable, *launcher, *worker]
 
 
 def _still_starting(pid: int | None, started_at: float | None) -> bool:

@@ -18,25 +18,30 @@ from pathlib import Path
 
 import torch
 
-from model.bundles.backbones import load_tower
 from model.bundles.bundle import FAMILIAR_THRESHOLD, Card
-from model.config import DistillConfig
+from model.config import PRESETS, DistillConfig
 from model.errors import ReasonerError
 from model.jobs.jobs import run_folder, worker_lock
+from model.jobs.learners import make_learner
 from model.jobs.run_log import StoreRunLog
 from model.jobs.run_prompts import RunPrompts
 from model.knowledge.pictures import Pictures
 from model.knowledge.store import Store
+from model.learning.budget import memory_of
+from model.learning.devices import announce, await_word
 from model.learning.feature_cache import keep_features
-from model.learning.knowledge_transfer import Distillation
+from model.learning.knowledge_transfer import Distillation, follow
+from model.learning.memory import PROCESS_BYTES, check_fits, free_bytes
+from model.learning.nested_tokenizer import nested_tokenizer
 from model.learning.run_collector import collect_all
 from model.model import ImageTokenReasoningLLM
 from model.network.backbones import PretrainedTower
+from model.network.lora import merge_lora
 from model.network.text_tokenizer import TextTokenizer
-from model.paths import SHIPPED_BUNDLE, database, pictures, students
+from model.paths import SHIPPED_BUNDLE, database, pictures, process_rank, students
 from model.records import RunId, RunInfo, StudentId
-from model.serving.students import SHIPPED_SETTING, student_folder
-from model.teachers.base import Teacher
+from model.serving.students import SHIPPED_SETTING
+from model.teachers.base import Teacher, TeacherVocabulary, TellsVocabulary
 from model.teachers.builtin import BuiltinTeacher
 from model.teachers.ollama import OllamaTeacher
 
@@ -52,22 +57,27 @@ def make_teacher(config: DistillConfig) -> Teacher | None:
     return OllamaTeacher(config.teacher_model, config.address)
 
 
-def make_learner(config: DistillConfig, workspace: Path, shipped: Path) -> ImageTokenReasoningLLM:
-    """The student at step 0: one that exists, or a fresh one with the shipped one's tokenizer."""
-    if config.base == "continue":
-        folder = student_folder(students(workspace), shipped, config.student)
-        return ImageTokenReasoningLLM.load_from_bundle(folder)
-    tokenizer = TextTokenizer.from_json((shipped / "tokenizer.json").read_text(encoding="utf-8"))
-    if config.backbone == "lite":
-        return ImageTokenReasoningLLM.new(config.base, tokenizer, seed=config.seed)
-    tower = load_tower(
-        config.backbone, config.backbone_source, lora_rank=config.lora_rank, seed=config.seed
-    )
-    learner = ImageTokenReasoningLLM.new(
-        config.base, tokenizer, seed=config.seed, vision=tower.config
-    )
-    learner.vision_tower = tower
-    return learner
+def make_tokenizer(config: DistillConfig, teacher: Teacher, path: Path) -> TextTokenizer | None:
+    """The tokenizer of a fresh student if it is taken from the teacher's; written down once."""
+    if config.tokenizer != "teacher" or config.base not in PRESETS:
+        return None
+    if not path.exists():
+        tells = teacher.vocabulary() if isinstance(teacher, TellsVocabulary) else None
+        nested = nested_tokenizer(tells or TeacherVocabulary(), config.vocabulary)
+        draft = path.with_suffix(".draft")
+        draft.write_text(nested.to_json(), encoding="utf-8")
+        draft.replace(path)
+    return TextTokenizer.from_json(path.read_text(encoding="utf-8"))
+
+
+def check_memory(learner: ImageTokenReasoningLLM, config: DistillConfig) -> None:
+    """Refuse a run that cannot fit, now that its student is here. Raises: ConfigError."""
+    needed = memory_of(config, learner.config, learner.parameter_count)
+    if torch.cuda.is_available():
+        check_fits(needed - PROCESS_BYTES, torch.cuda.mem_get_info()[0], "the GPU")
+    else:
+        held = PROCESS_BYTES + 4 * learner.parameter_count
+        check_fits(needed - held, free_bytes())
 
 
 def keep_frozen_features(learner: ImageTokenReasoningLLM, folder: Path) -> None:
@@ -98,7 +108,11 @@ def keep_student(
     """Write the taught student as a new bundle; says where it comes from."""
     config, student = info.config, student_id(info)
     teacher = teacher_words(config)
-    base = f"{config.student}, taught further" if config.base == "continue" else "from scratch"
+    base = {
+        "continue": f"{config.student}, taught further",
+        "pretrained": f"on the pretrained {learner.card.name}",
+    }.get(config.base, "from scratch")
+    merge_lora(learner.model)
     figures: dict[str, float | str] = {}
     if learner.card.familiar_threshold:
         figures[FAMILIAR_THRESHOLD] = learner.card.familiar_threshold
@@ -128,14 +142,19 @@ def work(workspace: Path, run: RunId, store: Store, run_log: StoreRunLog) -> Non
     if config.after_collecting == "look" and not info.collected:
         run_log.stage("collecting the answers")
         collected = collect_all(config, teacher, questions, store, run_log)
+        announce("end")
         finish_collecting(collected, store, run, run_log.request)
         return
     run_log.stage("loading the student")
     shipped = Path(store.setting(SHIPPED_SETTING) or SHIPPED_BUNDLE)
-    learner = make_learner(config, workspace, shipped)
+    tokenizer = make_tokenizer(config, teacher, folder / "tokenizer.json")
+    learner = make_learner(config, workspace, shipped, run_log.stage, tokenizer)
+    check_memory(learner, config)
+    announce("ready")
     keep_frozen_features(learner, folder / "features")
     distillation = Distillation(learner, teacher, questions, config, store, run_log)
     result = distillation.run(folder / "checkpoint.pt")
+    announce("end")
     run_log.flush()
     request, ended = run_log.request, time.time()
     if result.ended == "paused":
@@ -192,6 +211,25 @@ def left_out_words(store: Store, run: RunId) -> str:
     return f"{sum(reasons.values())} answers left out: {listed}." if reasons else ""
 
 
+def assist(workspace: Path, run: RunId) -> None:
+    """Train along with the first process of a run, which hands out the lessons.
+
+    It ends on the first one's word, or with it: the launcher ends all if one fails.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    if await_word() == "end":  # only answers were collected
+        return
+    store = Store(database(workspace))
+    config, folder = store.run(run).config, run_folder(workspace, run)
+    shipped = Path(store.setting(SHIPPED_SETTING) or SHIPPED_BUNDLE)
+    tokenizer = make_tokenizer(config, BuiltinTeacher(), folder / "tokenizer.json")
+    store.close()
+    learner = make_learner(config, workspace, shipped, tokenizer=tokenizer)
+    keep_frozen_features(learner, folder / "features")
+    follow(learner, config, folder / "checkpoint.pt")
+
+
 def run_in_this_process(
     workspace: Path, run: RunId, log_type: type[StoreRunLog] = StoreRunLog
 ) -> RunInfo:
@@ -231,8 +269,13 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     # leave a core to the page, which answers in the meantime
     torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
+    if process_rank() > 0:
+        assist(workspace, run)
+        return
     info = run_in_this_process(workspace, run)
     log.info("%s at step %d of %d. %s", info.state, info.step, info.steps, info.message)
+    if info.state == "failed" and info.config.processes > 1:
+        sys.exit(1)  # so that the launcher ends the others
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from model.learning.anchoring import Entry, anchor
-from model.network.text_tokenizer import TextTokenizer
+from model.network.text_tokenizer import SPECIAL_TOKENS, TextTokenizer
 from model.teachers.base import TokenLogprob
 
 LEAST = 1e-4
@@ -83,7 +83,8 @@ class Aligner:
     def align(self, text: str, entries: Sequence[TokenLogprob]) -> Guidance:
         """The guidance for the student's tokens of ``text``, from the teacher's for its answer."""
         ids = self._tokenizer.encode(text)
-        borders = [0]
+        # a tokenizer that reads a space before every text has one byte more than there is text
+        borders = [-1 if self._tokenizer.space_first else 0]
         for index in ids:
             borders.append(borders[-1] + len(self._tokenizer.token_bytes(index)))
         if borders[-1] != len(text.encode()):
@@ -147,7 +148,10 @@ class Aligner:
             return self._ids.get(text)
         before = b"".join(self._tokenizer.token_bytes(index) for index in word)
         try:
-            together = self._tokenizer.encode((before + text).decode())
+            spelled = (before + text).decode()
+            if self._tokenizer.space_first:
+                spelled = spelled.removeprefix(" ")  # which is put there again
+            together = self._tokenizer.encode(spelled)
         except UnicodeDecodeError:
             return None
         at = len(word)
@@ -180,10 +184,20 @@ def _runs(borders: Sequence[int], entries: Sequence[Entry]) -> list[Run]:
 
 
 def same_vocabulary(tokenizer: TextTokenizer, tokens: Sequence[str]) -> bool:
-    """Whether a teacher's tokens, in the letters of byte-level BPE, begin with the student's."""
+    """Whether a teacher's tokens, in the letters of byte-level BPE, begin with the student's.
+
+    Our own special tokens, which a pretrained student got behind its others, do not count.
+    """
     described = json.loads(tokenizer.to_json())
     spelled = {index: letters for letters, index in described["model"]["vocab"].items()}
-    spelled |= {each["id"]: each["content"] for each in described["added_tokens"]}
-    return len(tokens) >= len(spelled) and all(
-        tokens[index] == letters for index, letters in spelled.items()
-    )
+    if len(tokens) < len(spelled):
+        return False
+    for each in described["added_tokens"]:
+        index, content = each["id"], each["content"]
+        ours = content in SPECIAL_TOKENS and (index >= len(tokens) or tokens[index] != content)
+        if ours and index > max(spelled):
+            continue
+        if ours or index >= len(tokens):
+            return False
+        spelled[index] = content
+    return all(tokens[index] == letters for index, letters in spelled.items())

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from model.learning.examples import IGNORE, Lesson, collate, encode_lesson
 from model.model import ImageTokenReasoningLLM, Prompt
+from model.network.decoding import Steps
 from model.network.image_tokenizer import Message
 from model.network.text_generation import KVCache
 from model.network.text_tokenizer import PAD
@@ -71,6 +72,7 @@ def _answer_together(
     cache = KVCache(
         student.config.decoder, len(asked), length, student.model.embed_tokens.weight.dtype
     )
+    steps = Steps(student.model, cache, wait=True)
     banned = {flag: student.banned_ids(thinking=flag) for flag in (True, False)}
     rows: list[_Row] = []
     done: list[_Row] = []
@@ -82,7 +84,7 @@ def _answer_together(
         else:
             rows.append(row)
     while rows:
-        scores_BV = student.step([r.token for r in rows], [r.position for r in rows], cache)
+        scores_BV = steps([r.token for r in rows], [r.position for r in rows])
         for index in reversed(range(len(rows))):
             row = rows[index]
             row.position += 1

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, replace
+from typing import TypeVar
 
 import torch
 from PIL import Image
@@ -12,7 +13,7 @@ from torch.nn import functional as F
 
 from model.model import ImageTokenReasoningLLM, Prompt
 from model.network.image_tokenizer import Message
-from model.network.text_tokenizer import IM_END, IM_START, THINK
+from model.network.text_tokenizer import THINK
 
 IGNORE = -100
 """The label of a position whose next token is not learned (``torch``'s own default)."""
@@ -37,11 +38,15 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Batch:
-    """Sequences padded on the right; ``labels_BS`` holds each position's next token or IGNORE."""
+    """Sequences padded on the right; ``labels_BS`` holds each position's next token or IGNORE.
+
+    Where several lie in a row, ``documents_BS`` numbers them, -1 being padding.
+    """
 
     ids_BS: Tensor
     labels_BS: Tensor
     pixels_NCHW: Tensor
+    documents_BS: Tensor | None = field(default=None, kw_only=True)
 
     @property
     def tokens(self) -> int:
@@ -55,7 +60,17 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""
-        return Batch(self.ids_BS.to(device), self.labels_BS.to(device), self.pixels_NCHW.to(device))
+        return on_device(self, device)
+
+
+AnyBatch = TypeVar("AnyBatch", bound=Batch)
+
+
+def on_device(batch: AnyBatch, device: torch.device) -> AnyBatch:
+    """A batch of any kind with all its tensors on a device."""
+    tensors = {each.name: getattr(batch, each.name) for each in fields(batch)}
+    moved = {name: each.to(device) for name, each in tensors.items() if each is not None}
+    return replace(batch, **moved)
 
 
 @dataclass(frozen=True)
@@ -84,7 +99,7 @@ def encode_lesson(student: ImageTokenReasoningLLM, lesson: Lesson) -> EncodedLes
 
 def _answer_ids(student: ImageTokenReasoningLLM, lesson: Lesson) -> tuple[int, ...]:
     tokenizer = student.tokenizer
-    end = [tokenizer.id(IM_END)] if lesson.finished else []
+    end = [tokenizer.id(student.config.chat.end)] if lesson.finished else []
     return (*thought_ids(student, lesson), *tokenizer.encode(lesson.answer), *end)
 
 
@@ -112,12 +127,15 @@ def encode_conversation(
 
     Pictures and facts are those of the first lesson. Turns for which there is no room are left out.
     """
-    tokenizer, first = student.tokenizer, lessons[0]
+    tokenizer, chat, first = student.tokenizer, student.config.chat, lessons[0]
     answer = _answer_ids(student, first)
     prompt = _prompt_of(student, first, len(answer))
     ids, learned = [*prompt.ids, *answer], [(len(prompt.ids), len(prompt.ids) + len(answer))]
     for lesson in lessons[1:]:
-        asked = f"\n{IM_START}user\n{lesson.question}{IM_END}\n{IM_START}assistant\n"
+        asked = (
+            f"{chat.after_end}{chat.open('user')}{lesson.question}{chat.closing}"
+            f"{chat.open('assistant')}"
+        )
         opening = THINK if _thinks(student, lesson) else ""
         question, answer = tokenizer.encode(asked + opening), _answer_ids(student, lesson)
         start = len(ids) + len(question)
@@ -134,15 +152,26 @@ def collate(lessons: Sequence[EncodedLesson], pad_id: int) -> Batch:
     ids_BS = torch.full((len(lessons), longest), pad_id)
     labels_BS = torch.full((len(lessons), longest), IGNORE)
     for row, lesson in enumerate(lessons):
-        ids = torch.tensor(lesson.ids)
-        ids_BS[row, : len(ids)] = ids
-        for start, end in lesson.learned:
-            labels_BS[row, start - 1 : end - 1] = ids[start:end]
+        write_lesson(lesson, ids_BS[row], labels_BS[row])
     return Batch(ids_BS, labels_BS, torch.cat([lesson.pixels_NCHW for lesson in lessons]))
+
+
+def write_lesson(lesson: EncodedLesson, ids_S: Tensor, labels_S: Tensor) -> None:
+    """Write a lesson's tokens to the front of a row, and what is to be learned of them."""
+    ids = torch.tensor(lesson.ids)
+    ids_S[: len(ids)] = ids
+    for start, end in lesson.learned:
+        labels_S[start - 1 : end - 1] = ids[start:end]
+
+
+def scores(student: torch.nn.Module, batch: Batch, keep_BS: Tensor) -> Tensor:
+    """What a student thinks may follow the kept positions of a batch. Returns (K, V)."""
+    packed = () if batch.documents_BS is None else (batch.documents_BS,)
+    return student(batch.ids_BS, batch.pixels_NCHW, keep_BS, *packed)  # type: ignore[no-any-return]
 
 
 def answer_loss(student: torch.nn.Module, batch: Batch) -> Tensor:
     """Mean cross-entropy of the answers' tokens, in nats."""
     keep_BS = batch.labels_BS != IGNORE
-    logits_KV = student(batch.ids_BS, batch.pixels_NCHW, keep_BS)
+    logits_KV = scores(student, batch, keep_BS)
     return F.cross_entropy(logits_KV.float(), batch.labels_BS[keep_BS])

@@ -9,21 +9,25 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import torch
 
 from model.config import DistillConfig, SampleConfig, TrainConfig
 from model.errors import TeacherReplyInvalid
 from model.learning.alignment import Aligner, same_vocabulary
+from model.learning.best import Best
 from model.learning.collecting import TraceStore
+from model.learning.devices import Share, SharedBatches, announce, await_word
 from model.learning.examples import Lesson, answer_loss, collate
 from model.learning.lesson_order import LessonOrder, split
-from model.learning.run_collector import LAST_ANSWERS_S, CollectingLog, collector_of, wants_logprobs
+from model.learning.run_collector import LAST_ANSWERS_S, collector_of, wants_logprobs
+from model.learning.run_talk import Progress as Progress
+from model.learning.run_talk import RunLog as RunLog
 from model.learning.taught_lessons import TaughtLessons, lesson_from
 from model.learning.training import FitResult, Signal, StepReport, fit, load_checkpoint
 from model.learning.transfer_loss import (
@@ -47,39 +51,6 @@ TEACHER_SPEED_EVERY_S = 2.0
 
 
 @dataclass(frozen=True)
-class Progress:
-    """Where a run stands, as its row shows it."""
-
-    stage: str
-    step: int
-    steps: int
-    tokens_per_s: float
-    remaining_s: float | None
-    train_loss: float | None
-    validation_loss: float | None
-
-
-class RunLog(CollectingLog, Protocol):
-    """Where a run writes what happens, and hears what it shall do; the worker fulfils it."""
-
-    def stage(self, words: str) -> None:
-        """Say what is being done now."""
-        ...
-
-    def point(self, step: int, series: Series, value: float) -> None:
-        """Add a point to a curve."""
-        ...
-
-    def progress(self, progress: Progress) -> None:
-        """Update the figures of the run."""
-        ...
-
-    def sample(self, step: int, question: Question, taught: str, said: str) -> None:
-        """Show what teacher and student say to the same question."""
-        ...
-
-
-@dataclass(frozen=True)
 class _Curves:
     """Under which names a student's losses are drawn."""
 
@@ -97,6 +68,27 @@ def failed_words(failures: int, reasons: Sequence[str]) -> str:
     return (
         f"{prompts} got no answer: {' '.join(reasons[:2])} Start a run with the same settings to "
         "ask only for what is missing."
+    )
+
+
+def training_config(config: DistillConfig) -> TrainConfig:
+    """How a run trains."""
+    return TrainConfig(
+        steps=config.steps,
+        batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+        seed=config.seed,
+        validate_every=max(1, min(20, config.steps // 10)),
+        precision="bfloat16" if config.base == "pretrained" else "float32",
+    )
+
+
+def transfer_loss(config: DistillConfig, *, with_laws: bool) -> TransferLoss:
+    """What a run learns by; without laws from the text alone."""
+    return TransferLoss(
+        kd_weight=config.logprob_weight if with_laws else 0.0,
+        skew=config.skew,
+        run_weight=config.border_weight if with_laws else 0.0,
     )
 
 
@@ -124,6 +116,7 @@ class Distillation:
         self._validation: dict[Series, float] = {}
         self._signal: Signal = "go"
         self._speed = 0.0
+        self._early = ""
         self._told = (0, time.monotonic())
         self._collector = collector_of(config, teacher, self._questions, store, log_to)
         self._lessons = TaughtLessons(
@@ -163,7 +156,7 @@ class Distillation:
     @property
     def note(self) -> str:
         """What a person should know about how the student was taught; often nothing."""
-        notes = []
+        notes = [self._early] if self._early else []
         with_them, without = self._lessons.with_logprobs, self._lessons.without_logprobs
         if self._wants_logprobs and not with_them:
             notes.append("Learned from text alone: the teacher gave no logprobs.")
@@ -184,42 +177,56 @@ class Distillation:
         return " ".join(notes)
 
     def _aligner(self, teacher: Teacher) -> Aligner:
-        tokens = teacher.vocabulary() if isinstance(teacher, TellsVocabulary) else ()
+        tokens = teacher.vocabulary().tokens if isinstance(teacher, TellsVocabulary) else ()
         same = same_vocabulary(self.student.tokenizer, tokens)
         if same:
             log.info("teacher and student have the same %d tokens", len(tokens))
         return Aligner(self.student.tokenizer, same_tokens=same)
 
     def _fit(self, student: ImageTokenReasoningLLM, curves: _Curves, checkpoint: Path) -> FitResult:
-        config = self.config
-        training = TrainConfig(
-            steps=config.steps,
-            batch_size=config.batch_size,
-            learning_rate=config.learning_rate,
-            seed=config.seed,
-            validate_every=max(1, min(20, config.steps // 10)),
-        )
-        loss = TransferLoss(
-            kd_weight=config.logprob_weight if curves is _WITH else 0.0,
-            skew=config.skew,
-            run_weight=config.border_weight if curves is _WITH else 0.0,
-        )
+        training = training_config(self.config)
+        loss = transfer_loss(self.config, with_laws=curves is _WITH)
+        beside = checkpoint.with_name(f"{checkpoint.stem}-best{checkpoint.suffix}")
+        best = Best(beside, self.config.patience * training.validate_every)
+        student.model.save_memory = self.config.save_memory
         try:
             self.log.stage("collecting the first answers")
             self._check_usable()
             self.log.stage(self._stage(curves))
-            return fit(
+            announce(curves.train)
+            ended = fit(
                 student,
-                self.batch,
+                SharedBatches(self.batch, self.shares),
                 loss,
                 training,
-                lambda report: self._on_step(student, report, training, curves, loss.parts),
+                lambda report: self._on_step(student, report, training, curves, loss.parts, best),
                 checkpoint,
             )
         except _Interrupted:
             # what was learned before lies in the checkpoint, and may be wanted now
             step = load_checkpoint(checkpoint, student)
-            return FitResult("paused" if self._signal == "pause" else "stopped", step)
+            ended = FitResult("paused" if self._signal == "pause" else "stopped", step)
+        return self._with_best(student, ended, best, training, curves)
+
+    def _with_best(
+        self,
+        student: ImageTokenReasoningLLM,
+        ended: FitResult,
+        best: Best,
+        training: TrainConfig,
+        curves: _Curves,
+    ) -> FitResult:
+        """The end of a training, at which the student gets the best weights it had."""
+        if ended.ended == "paused" or not best.put_back(student):
+            return ended
+        self._validation[curves.validation] = best.loss
+        if ended.ended == "stopped" and self._signal == "go" and best.no_more_to_gain(ended.step):
+            self._early = (
+                f"Ended early at step {ended.step} of {training.steps}: the held-out loss was "
+                f"lowest at step {best.step}."
+            )
+            return FitResult("done", ended.step)
+        return ended
 
     # ── which lessons a step holds ──────────────────────────────────────────────────────────────
 
@@ -228,6 +235,22 @@ class Distillation:
 
         In the place of a question without an answer the next one is learned.
         """
+        return self._collate(self._lessons_of(step))
+
+    def shares(self, step: int, count: int) -> list[Share]:
+        """The same lessons cut into shares; those with more answer tokens weigh more."""
+        lessons = self._lessons_of(step)
+        # a process without a lesson learns the first one, which then counts nothing
+        parts = [self._collate(lessons[number::count] or lessons[:1]) for number in range(count)]
+        learned = [part.learned if n < len(lessons) else 0 for n, part in enumerate(parts)]
+        weights = [tokens * count / sum(learned) for tokens in learned]
+        return list(zip(parts, weights, strict=True))
+
+    def _collate(self, lessons: Sequence[GuidedLesson]) -> GuidedBatch:
+        pad = self.student.tokenizer.id(PAD)
+        return collate_guided(lessons, pad, packed=self.config.packing)
+
+    def _lessons_of(self, step: int) -> list[GuidedLesson]:
         lessons: dict[int, GuidedLesson] = {}
         for wanted in self._order.step(step):
             for number in (*range(wanted, self._learned), *range(wanted)):
@@ -236,7 +259,7 @@ class Distillation:
                     lessons[number] = lesson
                 if number in lessons:
                     break
-        return collate_guided(list(lessons.values()), self.student.tokenizer.id(PAD))
+        return list(lessons.values())
 
     def _lesson(self, number: int) -> GuidedLesson | None:
         return self._lessons.lesson(self._held_out + number)
@@ -273,6 +296,7 @@ class Distillation:
         training: TrainConfig,
         curves: _Curves,
         parts: LossParts,
+        best: Best,
     ) -> Signal:
         self.log.point(report.step, curves.train, report.loss)
         if curves is _WITH and self._lessons.with_logprobs:
@@ -283,6 +307,7 @@ class Distillation:
         last = report.step == training.steps
         if report.step == 1 or report.step % training.validate_every == 0 or last:
             self._validate(student, report.step, curves)
+            best.hear(student, report.step, self._validation.get(curves.validation, math.inf))
         if curves is _WITH:
             self._draw_speeds(report)
         step = report.step + (training.steps if curves is _ALONE else 0)
@@ -290,7 +315,9 @@ class Distillation:
         loss, held = report.loss, self._validation.get(curves.validation)
         stage = self._stage(curves)
         self.log.progress(Progress(stage, step, self.steps, self._speed, left, loss, held))
-        return self.log.signal()
+        self._signal = self.log.signal()
+        early = self._signal == "go" and best.no_more_to_gain(report.step)
+        return "stop" if early else self._signal
 
     def _draw_speeds(self, report: StepReport) -> None:
         """The learning rate and both sides' speeds, beside the loss."""
@@ -315,7 +342,7 @@ class Distillation:
         encoded = [each.lesson for each in there.values()]
         for start in range(0, len(encoded), self.config.batch_size):
             lessons = encoded[start : start + self.config.batch_size]
-            batch = collate(lessons, student.tokenizer.id(PAD))
+            batch = collate(lessons, student.tokenizer.id(PAD)).to(student.device)
             losses.append((float(answer_loss(student, batch)), batch.learned))
         total = sum(tokens for _, tokens in losses)
         mean = sum(loss * tokens for loss, tokens in losses) / total
@@ -344,6 +371,18 @@ class Distillation:
             think=lesson.thought is not None,
         )
         return "".join(student.pieces(prompt, sampling))
+
+
+def follow(student: ImageTokenReasoningLLM, config: DistillConfig, checkpoint: Path) -> None:
+    """Train along with the first process, which has the lessons, until it says that is all."""
+    training, loss = training_config(config), transfer_loss(config, with_laws=True)
+    student.model.save_memory = config.save_memory
+    while await_word() == _WITH.train:
+        fit(student, _nothing, loss, training, lambda report: "go", checkpoint)
+
+
+def _nothing(step: int) -> GuidedBatch:
+    raise ValueError(f"only the first process has the lessons of step {step}")
 
 
 class _Interrupted(Exception):

@@ -10,16 +10,16 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
 
 from model.config import TrainConfig
+from model.learning.devices import Team
 from model.learning.muon import Muon
 
 log = logging.getLogger(__name__)
@@ -70,9 +70,11 @@ def fit(
 
     ``batches(step)`` returns the batch of a step; ``on_step`` is called after each one and may
     ask to pause or stop. The checkpoint is written every ``checkpoint_every_s`` seconds and
-    whenever the loop ends.
+    whenever the loop ends. Of several processes the first one's ``batches``, which must be
+    ``SharedBatches``, and ``on_step`` count for all.
     """
-    accelerator = Accelerator()
+    team = Team()
+    accelerator = team.accelerator
     model, *optimizers = accelerator.prepare(model, *_optimizers(model, config))
     plain = accelerator.unwrap_model(model)
     step = load_checkpoint(checkpoint, plain, optimizers) if checkpoint else 0
@@ -85,33 +87,38 @@ def fit(
         rate = learning_rate(config, step)
         for group in (group for optimizer in optimizers for group in optimizer.param_groups):
             group["lr"] = rate
-        batch = batches(step).to(device)
+        share = team.share(batches, step)
+        if share is None:
+            ended = "stopped"
+            break
+        batch = share[0].to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=halves):
             loss = loss_fn(model, batch)
+        if team.count > 1:
+            loss = loss * share[1]
         accelerator.backward(loss)
         norm = accelerator.clip_grad_norm_(model.parameters(), config.max_grad_norm)
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         step += 1
-        signal = on_step(
-            StepReport(
-                step=step,
-                loss=float(loss.detach()),
-                learning_rate=rate,
-                grad_norm=float(norm) if norm is not None else 0.0,
-                seconds=time.monotonic() - started,
-                tokens=batch.tokens,
-            )
+        report = StepReport(
+            step=step,
+            loss=team.mean(loss),
+            learning_rate=rate,
+            grad_norm=float(norm) if norm is not None else 0.0,
+            seconds=time.monotonic() - started,
+            tokens=batch.tokens * team.count,
         )
+        signal = team.agree(lambda report=report: on_step(report))  # type: ignore[misc]
         if signal != "go":
             ended = {"pause": "paused", "stop": "stopped"}[signal]
             break
         due = time.monotonic() - saved_at >= config.checkpoint_every_s
-        if checkpoint and due and accelerator.is_main_process:
+        if checkpoint and due and team.first:
             save_checkpoint(checkpoint, plain, optimizers, step)
             saved_at = time.monotonic()
-    if checkpoint and accelerator.is_main_process:
+    if checkpoint and team.first:
         save_checkpoint(checkpoint, plain, optimizers, step)
     plain.eval()
     return FitResult(ended, step)  # type: ignore[arg-type]
@@ -154,15 +161,32 @@ def _optimizers(model: nn.Module, config: TrainConfig) -> list[torch.optim.Optim
     return found
 
 
+def learning_state(model: nn.Module) -> dict[str, Tensor]:
+    """The weights and buffers of a model, but for the frozen weights."""
+    frozen = {name for name, each in model.named_parameters() if not each.requires_grad}
+    return {name: each for name, each in model.state_dict().items() if name not in frozen}
+
+
+def restore(model: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Put back what ``learning_state`` gave. Raises: RuntimeError if it is of another model."""
+    missing, unknown = model.load_state_dict(state, strict=False)
+    lost = set(missing) & learning_state(model).keys()
+    if lost or unknown:
+        raise RuntimeError(f"the checkpoint is of another model: {sorted(lost | {*unknown})[:3]}")
+
+
 def save_checkpoint(
     path: Path, model: nn.Module, optimizers: Sequence[torch.optim.Optimizer], step: int
 ) -> None:
-    """Write weights, optimisers and step; a reader sees the old file or the new one, never half."""
+    """Write what learns, optimisers and step; a reader sees the old file or the new one, whole.
+
+    Frozen weights are left out: whoever resumes has them from where they came from.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.draft")
     with open(draft, "wb") as file:
         states = [optimizer.state_dict() for optimizer in optimizers]
-        torch.save({"model": model.state_dict(), "optimizers": states, "step": step}, file)
+        torch.save({"model": learning_state(model), "optimizers": states, "step": step}, file)
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
@@ -175,7 +199,7 @@ def load_checkpoint(
     if not path.exists():
         return 0
     state = torch.load(path, map_location="cpu", weights_only=True)
-    model.load_state_dict(state["model"])
+    restore(model, state["model"])
     for optimizer, saved in zip(optimizers, state["optimizers"], strict=False):
         optimizer.load_state_dict(saved)
     log.info("resumed from step %d", state["step"])

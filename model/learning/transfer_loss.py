@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from model.learning.alignment import Guidance, Run, SoftTarget
-from model.learning.examples import IGNORE, Batch, EncodedLesson, collate
+from model.learning.examples import IGNORE, Batch, EncodedLesson, collate, on_device, scores
+from model.learning.packing import pack, packing_order
 
 ALM_TEMPERATURE = 100.0
 ALM_EPSILON = 1e-6
@@ -48,9 +49,7 @@ class GuidedBatch(Batch):
 
     def to(self, device: torch.device) -> GuidedBatch:
         """The same batch on another device."""
-        return GuidedBatch(
-            **{each.name: getattr(self, each.name).to(device) for each in fields(self)}
-        )
+        return on_device(self, device)
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ class TransferLoss:
     def __call__(self, student: torch.nn.Module, batch: Batch) -> Tensor:
         """The mean over all answer tokens, in nats."""
         keep_BS = batch.labels_BS != IGNORE
-        logits_KV = student(batch.ids_BS, batch.pixels_NCHW, keep_BS).float()
+        logits_KV = scores(student, batch, keep_BS).float()
         labels_K = batch.labels_BS[keep_BS]
         text_K = F.cross_entropy(logits_KV, labels_K, reduction="none")
         if not isinstance(batch, GuidedBatch):
@@ -132,9 +131,19 @@ def run_divergence(chosen_K: Tensor, batch: GuidedBatch) -> Tensor:
     return -(chance_R * student_R + (1 - chance_R) * torch.log(-torch.expm1(student_R))).sum()
 
 
-def collate_guided(lessons: Sequence[GuidedLesson], pad_id: int) -> GuidedBatch:
-    """Pad lessons to one length, with the laws of their learned tokens in reading order."""
-    plain = collate([each.lesson for each in lessons], pad_id)
+def collate_guided(
+    lessons: Sequence[GuidedLesson], pad_id: int, *, packed: bool = False
+) -> GuidedBatch:
+    """Pad lessons to one length, with the laws of their learned tokens in reading order.
+
+    If ``packed``, short ones lie behind each other, in rows as long as the longest.
+    """
+    if packed:
+        rows = packing_order([len(each.lesson.ids) for each in lessons])
+        lessons = [lessons[number] for row in rows for number in row]
+        plain = pack([each.lesson for each in lessons], [len(row) for row in rows], pad_id)
+    else:
+        plain = collate([each.lesson for each in lessons], pad_id)
     laws: list[SoftTarget | None] = []
     runs: list[Run] = []
     for each in lessons:
@@ -163,6 +172,7 @@ def collate_guided(lessons: Sequence[GuidedLesson], pad_id: int) -> GuidedBatch:
         torch.tensor([law is not None for law in laws]),
         run_K,
         torch.tensor([run.logprob for run in runs]),
+        documents_BS=plain.documents_BS,
     )
 
 

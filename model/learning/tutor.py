@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.rnn import pad_sequence
 
 from model.learning.examples import IGNORE, Batch, EncodedLesson, collate
+from model.learning.saying import unlikeness, word_ids
 from model.learning.sight import FIELDS, cell_targets, reading_loss
 from model.microworld import blocks, blocks_words, everyday
 from model.model import ImageTokenReasoningLLM
@@ -115,7 +115,7 @@ def tutor_batch(student: ImageTokenReasoningLLM, tasks: Sequence[Task]) -> Tutor
     at: list[tuple[int, int]] = []
     cells, before, outcome_at, outcomes = [], [], [], []
     words_at: list[tuple[int, int]] = []
-    words: list[Tensor] = []
+    words: list[str] = []
     pictures = 0
     for row, task in enumerate(tasks):
         slots = [i for i, token in enumerate(task.lesson.ids) if token == student.image_id]
@@ -130,12 +130,11 @@ def tutor_batch(student: ImageTokenReasoningLLM, tasks: Sequence[Task]) -> Tutor
             earlier_CF = cells_CF
         for number, patch, said in _patch_words(task, patches):
             words_at.append((pictures + number, patch))
-            words.append(torch.tensor(sorted(set(student.tokenizer.encode(f" {said}")))))
+            words.append(said)
         pictures += len(task.lesson.pixels_NCHW)
         if task.outcome is not None:
             outcome_at.append((row, len(task.lesson.ids) - 1))
             outcomes.append(task.outcome)
-    padded_PW = pad_sequence(words, batch_first=True, padding_value=IGNORE) if words else None
     empty_KF = torch.zeros(0, len(FIELDS), dtype=torch.long)
     return TutorBatch(
         lessons=collate([task.lesson for task in tasks], student.tokenizer.id(PAD)),
@@ -145,7 +144,7 @@ def tutor_batch(student: ImageTokenReasoningLLM, tasks: Sequence[Task]) -> Tutor
         outcome_at_R2=torch.tensor(outcome_at, dtype=torch.long).view(-1, 2),
         outcome_R=torch.tensor(outcomes, dtype=torch.long),
         words_at_P2=torch.tensor(words_at, dtype=torch.long).view(-1, 2),
-        words_PW=torch.zeros(0, 1, dtype=torch.long) if padded_PW is None else padded_PW,
+        words_PW=word_ids(student.tokenizer, words),
     )
 
 
@@ -177,7 +176,10 @@ class Tutor(nn.Module):
             logits_KV = student.model.logits(hidden_BSD[keep_BS])
             loss = loss + F.cross_entropy(logits_KV.float(), lessons.labels_BS[keep_BS])
         if len(batch.words_PW):
-            loss = loss + WORDS_WEIGHT * self._saying(image_NID, batch)
+            pictures_P, patches_P = batch.words_at_P2.T
+            embed_VD = student.model.embed_tokens.weight
+            unlike = unlikeness(image_NID[pictures_P, patches_P], batch.words_PW, embed_VD)
+            loss = loss + WORDS_WEIGHT * unlike
         if len(batch.cells_KF):
             rows_K, positions_K = batch.cells_at_K2.T
             at_KD = halfway_BSD[rows_K, positions_K]
@@ -192,17 +194,6 @@ class Tutor(nn.Module):
             scores_RT = _SHARPNESS * imagined_RE.float() @ things_TE.T
             loss = loss + OUTCOME_WEIGHT * F.cross_entropy(scores_RT, batch.outcome_R)
         return loss
-
-    def _saying(self, image_NID: Tensor, batch: TutorBatch) -> Tensor:
-        """How unlike the words for what they show image tokens are, in nats beyond the least."""
-        pictures_P, patches_P = batch.words_at_P2.T
-        image_PD = image_NID[pictures_P, patches_P]
-        scores_PV = self.student.model.logits(F.rms_norm(image_PD, image_PD.shape[-1:]))
-        known_PW = batch.words_PW != IGNORE
-        logs_PW = scores_PV.float().log_softmax(-1).gather(1, batch.words_PW.clamp(min=0))
-        count_P = known_PW.sum(1)
-        likeness_P = logs_PW.masked_fill(~known_PW, 0.0).sum(1) / count_P
-        return -(likeness_P + count_P.log()).mean()
 
 
 def _things() -> tuple[str, ...]:

@@ -18,15 +18,14 @@ from torch import Tensor
 
 from model.network.text_tokenizer import (
     ACTION,
-    BOS,
-    IM_END,
-    IM_START,
     IMAGE,
     RESULT,
+    SPECIAL_TOKENS,
     WHAT,
     TextTokenizer,
     defuse,
 )
+from model.shapes import ChatFormat
 
 PAD_COLOUR = (122, 116, 104)
 """What llama.cpp puts around a picture that is not square."""
@@ -65,21 +64,31 @@ class Message:
     roles: tuple[str, ...] = ()
 
 
-def segments(messages: Sequence[Message], *, open_answer: bool = True) -> list[str]:
+CHATML = ChatFormat()
+
+
+def segments(
+    messages: Sequence[Message],
+    *,
+    open_answer: bool = True,
+    chat: ChatFormat = CHATML,
+    special_tokens: Sequence[str] = SPECIAL_TOKENS,
+) -> list[str]:
     """The text of a conversation between its pictures: one more stretch than there are pictures.
 
-    With ``open_answer`` the last stretch ends where the assistant's answer begins.
+    With ``open_answer`` the last stretch ends where the assistant's answer begins. Words of
+    ``special_tokens`` that somebody typed lose their power.
     """
-    pieces: list[str] = [BOS]
+    pieces: list[str] = [chat.bos]
     for message in messages:
-        pieces[-1] += f"{IM_START}{message.speaker}\n"
+        pieces[-1] += chat.open(message.speaker)
         for index in range(message.pictures):
             if message.roles:
                 pieces[-1] += ROLE_TOKENS[message.roles[index]]
             pieces.append("")
-        pieces[-1] += f"{defuse(message.text)}{IM_END}\n"
+        pieces[-1] += f"{defuse(message.text, special_tokens)}{chat.closing}"
     if open_answer:
-        pieces[-1] += f"{IM_START}assistant\n"
+        pieces[-1] += chat.open("assistant")
     return pieces
 
 
@@ -89,6 +98,7 @@ def layout(
     tokens_per_picture: int,
     *,
     open_answer: bool = True,
+    chat: ChatFormat = CHATML,
 ) -> list[int]:
     """Token ids of a conversation; each picture is a run of ``<|image|>`` slots.
 
@@ -96,7 +106,10 @@ def layout(
     """
     slots = [tokenizer.id(IMAGE)] * tokens_per_picture
     ids: list[int] = []
-    for index, piece in enumerate(segments(messages, open_answer=open_answer)):
+    pieces = segments(
+        messages, open_answer=open_answer, chat=chat, special_tokens=tokenizer.special_tokens
+    )
+    for index, piece in enumerate(pieces):
         ids += (slots if index else []) + tokenizer.encode(piece)
     return ids
 

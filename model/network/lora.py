@@ -13,6 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+DECODER_LAYERS = (
+    *("q_proj", "k_proj", "v_proj", "o_proj"),
+    *("gate_proj", "up_proj", "down_proj"),
+)
+"""Every linear layer between a decoder's embeddings and its head: where few weights teach most
+(Dettmers et al. 2023, https://arxiv.org/abs/2305.14314)."""
+
 
 class LoraLinear(nn.Module):
     """A frozen linear layer plus ``scale`` · B · A, of which A and B learn."""

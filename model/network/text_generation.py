@@ -1,7 +1,8 @@
 """The decoder: Llama to the letter, so that checkpoints move in both directions.
 
 Parameter names and arithmetic are those of ``transformers``' ``LlamaForCausalLM`` (RMSNorm, rotary
-positions by halves, grouped-query attention, SwiGLU, tied embeddings); tests compare the logits.
+positions by halves, grouped-query attention, SwiGLU, tied embeddings or a head of its own), and of
+its near relatives Qwen2 and Qwen3; tests compare the logits.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from model.config import DecoderConfig, SampleConfig
 
@@ -30,12 +32,29 @@ class RMSNorm(nn.Module):
 
 def rotary_table(config: DecoderConfig) -> tuple[Tensor, Tensor]:
     """Cosines and sines of every position. Returns two tensors (positions, K)."""
-    powers = torch.arange(0, config.head_dim, 2, dtype=torch.float32) / config.head_dim
-    frequencies = 1.0 / config.rope_theta**powers
+    frequencies = 1.0 / (config.rope_theta ** rotary_powers(config) * rotary_stretch(config))
     positions = torch.arange(config.max_position_embeddings, dtype=torch.float32)
     angles = torch.outer(positions, frequencies)
     angles = torch.cat((angles, angles), dim=-1)
     return angles.cos(), angles.sin()
+
+
+def rotary_powers(config: DecoderConfig) -> Tensor:
+    """To which power of theta each pair of a head turns slower. Returns (K/2)."""
+    return torch.arange(0, config.head_dim, 2, dtype=torch.float32) / config.head_dim
+
+
+def rotary_stretch(config: DecoderConfig) -> Tensor:
+    """By how much each pair of a head turns slower than it was first trained to. Returns (K/2).
+
+    Source: Llama 3.1's long context; slow pairs are slowed by the factor, fast ones are left.
+    """
+    if not config.rope_stretch:
+        return torch.ones(config.head_dim // 2)
+    factor, low, high, length = config.rope_stretch
+    waves = 2 * torch.pi * config.rope_theta ** rotary_powers(config)
+    fast = ((length / waves - low) / (high - low)).clamp(0, 1)
+    return 1 / ((1 - fast) / factor + fast)
 
 
 def rotate(x_BHSK: Tensor, cos_BSK: Tensor, sin_BSK: Tensor) -> Tensor:
@@ -80,7 +99,14 @@ class KVCache:
     needed to read it back.
     """
 
-    def __init__(self, config: DecoderConfig, rows: int, length: int, dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        config: DecoderConfig,
+        rows: int,
+        length: int,
+        dtype: torch.dtype,
+        device: torch.device | None = None,
+    ) -> None:
         shape = (
             config.num_hidden_layers,
             rows,
@@ -88,8 +114,8 @@ class KVCache:
             length,
             config.head_dim,
         )
-        self.keys = torch.zeros(shape, dtype=dtype)
-        self.values = torch.zeros(shape, dtype=dtype)
+        self.keys = torch.zeros(shape, dtype=dtype, device=device)
+        self.values = torch.zeros(shape, dtype=dtype, device=device)
         self.length = length
 
     def write(
@@ -109,6 +135,15 @@ class KVCache:
         self.keys[:, target] = self.keys[:, source]
         self.values[:, target] = self.values[:, source]
 
+    def copy(self, row: int, length: int) -> tuple[Tensor, Tensor]:
+        """The first keys and values of a row, to be pasted later. Returns two (L, G, length, K)."""
+        return self.keys[:, row, :, :length].clone(), self.values[:, row, :, :length].clone()
+
+    def paste(self, row: int, caches: tuple[Tensor, Tensor], length: int) -> None:
+        """Write the first ``length`` keys and values of a copy into a row."""
+        self.keys[:, row, :, :length] = caches[0][:, :, :length]
+        self.values[:, row, :, :length] = caches[1][:, :, :length]
+
 
 class Attention(nn.Module):
     """Causal self-attention with fewer key-value heads than query heads."""
@@ -117,14 +152,18 @@ class Attention(nn.Module):
         super().__init__()
         self.config = config
         width, kv_width = config.hidden_size, config.num_key_value_heads * config.head_dim
-        self.q_proj = nn.Linear(width, width, bias=False)
-        self.k_proj = nn.Linear(width, kv_width, bias=False)
-        self.v_proj = nn.Linear(width, kv_width, bias=False)
-        self.o_proj = nn.Linear(width, width, bias=False)
+        q_width, bias = config.num_attention_heads * config.head_dim, config.family == "qwen2"
+        self.q_proj = nn.Linear(width, q_width, bias=bias)
+        self.k_proj = nn.Linear(width, kv_width, bias=bias)
+        self.v_proj = nn.Linear(width, kv_width, bias=bias)
+        self.o_proj = nn.Linear(q_width, width, bias=False)
+        if config.family == "qwen3":
+            self.q_norm = RMSNorm(config.head_dim, config.rms_norm_eps)
+            self.k_norm = RMSNorm(config.head_dim, config.rms_norm_eps)
 
     def forward(self, x_BSD: Tensor, context: Context, layer: int) -> Tensor:
         """Returns (B, S, D)."""
-        B, S, D = x_BSD.shape
+        B, S, _ = x_BSD.shape
         H, G, K = (
             self.config.num_attention_heads,
             self.config.num_key_value_heads,
@@ -133,6 +172,8 @@ class Attention(nn.Module):
         q_BHSK = self.q_proj(x_BSD).view(B, S, H, K).transpose(1, 2)
         k_BGSK = self.k_proj(x_BSD).view(B, S, G, K).transpose(1, 2)
         v_BGSK = self.v_proj(x_BSD).view(B, S, G, K).transpose(1, 2)
+        if self.config.family == "qwen3":
+            q_BHSK, k_BGSK = self.q_norm(q_BHSK), self.k_norm(k_BGSK)
         q_BHSK = rotate(q_BHSK, context.cos_BSK, context.sin_BSK)
         k_BGSK = rotate(k_BGSK, context.cos_BSK, context.sin_BSK)
         if context.cache is not None:
@@ -145,7 +186,7 @@ class Attention(nn.Module):
             context.mask_B1SS,
             causal=context.mask_B1SS is None and S > 1,
         )
-        return self.o_proj(mixed_BHSK.transpose(1, 2).reshape(B, S, D))  # type: ignore[no-any-return]
+        return self.o_proj(mixed_BHSK.transpose(1, 2).reshape(B, S, H * K))  # type: ignore[no-any-return]
 
 
 class FeedForward(nn.Module):
@@ -181,8 +222,9 @@ class DecoderLayer(nn.Module):
 class Context:
     """What all layers of one pass share: rotary angles, the mask, and the cache if there is one.
 
-    Without a cache the pass is over whole sequences, padded on the right. With one, row b of the
-    batch is row ``rows[b]`` of the cache and may be at any position.
+    Without a cache the pass is over whole sequences, padded on the right; with ``documents_BS``
+    several lie in a row, and none sees another. With a cache, row b of the batch is row ``rows[b]``
+    of the cache and may be at any position.
     """
 
     def __init__(
@@ -191,16 +233,17 @@ class Context:
         position_ids_BS: Tensor,
         cache: KVCache | None = None,
         rows: Sequence[int] = (),
+        documents_BS: Tensor | None = None,
     ) -> None:
         self.position_ids_BS = position_ids_BS
         self.cos_BSK, self.sin_BSK = tables[0][position_ids_BS], tables[1][position_ids_BS]
         self.cache = cache
-        self.mask_B1SS: Tensor | None = None
+        self.mask_B1SS = None if documents_BS is None else document_mask(documents_BS)
         if cache is not None:
-            self.rows_B = torch.tensor(list(rows))
+            self.rows_B = torch.tensor(list(rows), device=position_ids_BS.device)
             self._together = list(rows) == list(range(len(rows)))
             self._length = int(position_ids_BS.max()) + 1
-            slots = torch.arange(self._length)
+            slots = torch.arange(self._length, device=position_ids_BS.device)
             self.mask_B1SS = (slots <= position_ids_BS[..., None]).unsqueeze(1)
 
     def read(self, layer: int) -> tuple[Tensor, Tensor]:
@@ -213,15 +256,39 @@ class Context:
         return keys, values
 
 
+def document_mask(documents_BS: Tensor) -> Tensor:
+    """Who may see whom: earlier tokens of the same document. Returns (B, 1, S, S), bool."""
+    S = documents_BS.shape[1]
+    earlier_SS = torch.ones(S, S, dtype=torch.bool, device=documents_BS.device).tril()
+    same_BSS = documents_BS[:, :, None] == documents_BS[:, None, :]
+    return (same_BSS & earlier_SS).unsqueeze(1)
+
+
+def document_positions(documents_BS: Tensor) -> Tensor:
+    """Each token's place in its own document, from 0. Returns (B, S)."""
+    places_BS = torch.arange(documents_BS.shape[1], device=documents_BS.device)
+    places_BS = places_BS.expand_as(documents_BS)
+    first_BS = torch.ones_like(documents_BS, dtype=torch.bool)
+    first_BS[:, 1:] = documents_BS[:, 1:] != documents_BS[:, :-1]
+    return places_BS - torch.where(first_BS, places_BS, 0).cummax(dim=1).values
+
+
 class Decoder(nn.Module):
     """Embedded tokens to hidden states; the ``model`` of a ``LlamaForCausalLM``."""
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
         self.config = config
+        self.save_memory = False
+        """Whether a training step computes every layer twice instead of keeping what is inside."""
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.num_hidden_layers))
         self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.lm_head = (
+            None
+            if config.tie_word_embeddings
+            else nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        )
         cos, sin = rotary_table(config)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
@@ -232,9 +299,13 @@ class Decoder(nn.Module):
         position_ids_BS: Tensor | None = None,
         cache: KVCache | None = None,
         rows: Sequence[int] = (),
+        documents_BS: Tensor | None = None,
     ) -> Tensor:
-        """Run all layers. Returns normalised hidden states (B, S, D)."""
-        return self.states(embedded_BSD, position_ids_BS, cache, rows)[0]
+        """Run all layers. Returns normalised hidden states (B, S, D).
+
+        ``documents_BS`` numbers the document that each token belongs to, where rows hold several.
+        """
+        return self.states(embedded_BSD, position_ids_BS, cache, rows, documents_BS)[0]
 
     def states(
         self,
@@ -242,23 +313,32 @@ class Decoder(nn.Module):
         position_ids_BS: Tensor | None = None,
         cache: KVCache | None = None,
         rows: Sequence[int] = (),
+        documents_BS: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Run all layers. Returns normalised hidden states and those halfway up, each (B, S, D)."""
         B, S, _ = embedded_BSD.shape
+        if documents_BS is not None:
+            position_ids_BS = document_positions(documents_BS)
         if position_ids_BS is None:
             position_ids_BS = torch.arange(S, device=embedded_BSD.device).expand(B, S)
         tables = (self.get_buffer("cos"), self.get_buffer("sin"))
-        context = Context(tables, position_ids_BS, cache, rows)
+        context = Context(tables, position_ids_BS, cache, rows, documents_BS)
         x_BSD = halfway_BSD = embedded_BSD
+        twice = self.save_memory and torch.is_grad_enabled()
         for index, layer in enumerate(self.layers):
-            x_BSD = layer(x_BSD, context, index)
+            x_BSD = (
+                checkpoint(layer, x_BSD, context, index, use_reentrant=False)
+                if twice
+                else layer(x_BSD, context, index)
+            )
             if index + 1 == (len(self.layers) + 1) // 2:
                 halfway_BSD = x_BSD
         return self.norm(x_BSD), halfway_BSD
 
     def logits(self, hidden_BSD: Tensor) -> Tensor:
-        """Score every token of the vocabulary with the tied embeddings. Returns (B, S, V)."""
-        return F.linear(hidden_BSD, self.embed_tokens.weight)
+        """Score every token of the vocabulary, by the embeddings if tied. Returns (B, S, V)."""
+        head = self.embed_tokens if self.lm_head is None else self.lm_head
+        return F.linear(hidden_BSD, head.weight)
 
 
 class Sampler:
@@ -274,10 +354,12 @@ class Sampler:
         """Never draw these tokens from now on; those banned before may be drawn again."""
         self._banned = list(banned)
 
-    def next(self, logits_V: Tensor) -> int:
-        """Choose the next token from the scores of one position."""
-        logits_V = logits_V.float().clone()
+    def next(self, logits_V: Tensor, allowed_V: Tensor | None = None) -> int:
+        """Choose the next token from the scores of one position, among those allowed if given."""
+        logits_V = logits_V.float().cpu().clone()  # where the generator is
         logits_V[self._banned] = -torch.inf
+        if allowed_V is not None:
+            logits_V[~allowed_V] = -torch.inf
         if self.config.repetition_penalty != 1.0 and self._seen:
             seen = torch.tensor(sorted(self._seen))
             scores, penalty = logits_V[seen], self.config.repetition_penalty

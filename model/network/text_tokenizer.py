@@ -54,20 +54,33 @@ def _byte_of_letter() -> dict[str, int]:
     return table
 
 
+def _bytes_of_sentence_piece(piece: str) -> bytes:
+    """What a token of a Llama 2 tokenizer stands for: ``<0x0A>`` is a byte, ``▁`` a space."""
+    if len(piece) == 6 and piece.startswith("<0x"):
+        return bytes([int(piece[3:5], 16)])
+    return piece.replace("▁", " ").encode()
+
+
 class TextTokenizer:
     """Encode with or without special tokens; decode to bytes, so that streams never break."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
         letters = _byte_of_letter()
+        sentence_pieces = bool(tokenizer.model.byte_fallback)
         added = tokenizer.get_added_tokens_decoder()
+        self.special_tokens = tuple(each.content for each in added.values() if each.special)
         self._bytes: list[bytes] = []
         for index in range(tokenizer.get_vocab_size()):
             piece = str(tokenizer.id_to_token(index))
             if index in added:  # written as it is, not in letters that stand for bytes
                 self._bytes.append(b"" if added[index].special else piece.encode())
+            elif sentence_pieces:
+                self._bytes.append(_bytes_of_sentence_piece(piece))
             else:
                 self._bytes.append(bytes(letters[letter] for letter in piece))
+        self.space_first = sentence_pieces and self._spell(self.encode("a")).startswith(b" ")
+        """Whether every text is read as if a space stood before it, as Llama 2 does."""
 
     @classmethod
     def train(cls, texts: Iterable[str], vocab_size: int) -> TextTokenizer:
@@ -89,11 +102,14 @@ class TextTokenizer:
 
     @classmethod
     def from_foreign_json(cls, text: str) -> TextTokenizer:
-        """Read another model's byte-level ``tokenizer.json``; our special tokens are added to it.
+        """Read another model's ``tokenizer.json``; our special tokens are added to it.
 
-        Raises: KeyError for tokens that are not written in byte-level letters.
+        Raises: KeyError for tokens that are written neither in byte-level letters nor as Llama 2's,
+            AttributeError if it is no BPE.
         """
         tokenizer = Tokenizer.from_str(text)
+        tokenizer.no_padding()  # a fixed length that was saved along would cut what is read
+        tokenizer.no_truncation()
         tokenizer.add_special_tokens([AddedToken(token, special=True) for token in SPECIAL_TOKENS])
         return cls(tokenizer)
 
@@ -117,7 +133,11 @@ class TextTokenizer:
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of the ids, special tokens left out, broken characters replaced."""
-        return b"".join(self._bytes[index] for index in ids).decode("utf-8", "replace")
+        text = self._spell(ids).decode("utf-8", "replace")
+        return text.removeprefix(" ") if self.space_first else text
+
+    def _spell(self, ids: Sequence[int]) -> bytes:
+        return b"".join(self._bytes[index] for index in ids)
 
     def token_bytes(self, index: int) -> bytes:
         """The bytes that one token stands for; empty for a special token."""
@@ -129,9 +149,9 @@ def simple_tokenizer() -> TextTokenizer:
     return TextTokenizer.train([], vocab_size=0)
 
 
-def defuse(text: str) -> str:
+def defuse(text: str, special_tokens: Sequence[str] = SPECIAL_TOKENS) -> str:
     """Take the power from special tokens that somebody typed: ``<|im_end|>`` → ``< |im_end|>``."""
-    for token in SPECIAL_TOKENS:
+    for token in special_tokens:
         text = text.replace(token, token[0] + " " + token[1:])
     return text
 
@@ -152,6 +172,7 @@ class TextStream:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._stop = tuple(word for word in stop if word)
         self._held = ""
+        self._first = tokenizer.space_first
         self.stopped = False
 
     def push(self, index: int) -> str:
@@ -163,6 +184,8 @@ class TextStream:
             self._decoder.reset()
             return ""
         self._held += self._decoder.decode(self._tokenizer.token_bytes(index))
+        if self._first and self._held:
+            self._held, self._first = self._held.removeprefix(" "), False
         return self._release(final=False)
 
     def finish(self) -> str:

@@ -58,6 +58,8 @@ def parse_options() -> tuple[argparse.Namespace, DistillConfig]:
             continue
         limits = item.metadata
         kind: dict[str, Any] = {"type": type(item.default), "default": item.default}
+        if isinstance(item.default, bool):
+            kind["type"] = _yes
         if limits["choices"]:
             kind["choices"] = limits["choices"]
         unit = f" {limits['unit']}" if limits["unit"] else ""
@@ -87,6 +89,14 @@ def config_of(options: argparse.Namespace) -> DistillConfig:
     values["own_prompts"] = tuple(values["own_prompts"])
     values["own_answers"] = tuple(values["own_answers"]) if any(values["own_answers"]) else ()
     return DistillConfig(**values)
+
+
+def _yes(word: str) -> bool:
+    if word.lower() in ("true", "yes", "on", "1"):
+        return True
+    if word.lower() in ("false", "no", "off", "0"):
+        return False
+    raise argparse.ArgumentTypeError(f"“{word}” is neither yes nor no.")
 
 
 class ConsoleRunLog(StoreRunLog):

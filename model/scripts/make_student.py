@@ -1,8 +1,9 @@
 """Make the shipped student from nothing: ``python -m model.scripts.make_student``.
 
 Resumable steps: learn the tokenizer, teach the tower to see and every patch to tell by itself what
-it shows; then teach the decoder to find the right line among facts, to read pictures, to answer,
-and what is hardest: in what two pictures differ.
+it shows; then teach the decoder to find the right line among facts, the projector to make image
+tokens resemble words, the decoder to read pictures, to answer, and what is hardest: in what two
+pictures differ.
 Stopped at any moment, the same command goes on where it was.
 """
 
@@ -34,6 +35,7 @@ from model.learning.recipe import (
     answer_batch,
     parts_loss,
 )
+from model.learning.saying import Saying, saying_batch
 from model.learning.sight import SEEING, SPREADING, Sight, SightPlan, sight_batch
 from model.learning.tokenizer_corpus import tokenizer_corpus
 from model.learning.training import Signal, StepReport, fit
@@ -52,6 +54,7 @@ _SHARED = {"precision": "bfloat16", "optimizer": "muon", "checkpoint_every_s": 6
 SIGHT = TrainConfig(steps=8000, batch_size=96, learning_rate=2e-3, **_SHARED)  # type: ignore[arg-type]
 SPREAD = TrainConfig(steps=4000, batch_size=96, learning_rate=2e-3, **_SHARED)  # type: ignore[arg-type]
 FIND = TrainConfig(steps=3000, batch_size=8, learning_rate=2e-3, **_SHARED)  # type: ignore[arg-type]
+SAY = TrainConfig(steps=1500, batch_size=64, learning_rate=3e-3, **_SHARED)  # type: ignore[arg-type]
 READ = TrainConfig(steps=3000, batch_size=20, learning_rate=2e-3, **_SHARED)  # type: ignore[arg-type]
 ANSWER = TrainConfig(steps=6800, batch_size=20, learning_rate=1.5e-3, **_SHARED)  # type: ignore[arg-type]
 MASTER = TrainConfig(steps=6200, batch_size=20, learning_rate=1.5e-3, **_SHARED)  # type: ignore[arg-type]
@@ -140,10 +143,25 @@ def teach_sight(
     vars(tower).pop("forward", None)  # later stages show it pictures in other numbers
 
 
+def teach_saying(
+    student: ImageTokenReasoningLLM, config: TrainConfig, folder: Path, workers: int
+) -> None:
+    """Stage 4: the projector alone; it lies then where the words lie that the decoder knows."""
+    make = partial(saying_batch, size=config.batch_size, student=student, seed=config.seed)
+    fit(
+        Saying(student),
+        DrawnAhead(make, config.steps, workers),
+        lambda model, batch: model(batch),
+        config,
+        reporter("saying", config, folder / "curve.jsonl"),
+        folder / "saying.pt",
+    )
+
+
 def teach_decoder(
     student: ImageTokenReasoningLLM, mix: Mix, config: TrainConfig, folder: Path, workers: int
 ) -> None:
-    """Stages 3 to 6: the projector and the decoder; the tower is frozen."""
+    """Stages 3 and 5 to 7: the projector and the decoder; the tower is frozen."""
     make = partial(answer_batch, student=student, mix=mix, seed=config.seed)
     batches = DrawnAhead(make, config.steps, workers)
     tutor = Tutor(student)
@@ -216,7 +234,9 @@ def main() -> None:
     for plan, config in ((SEEING, SIGHT), (SPREADING, SPREAD)):
         teach_sight(sight, plan, planned(config), options.work, options.workers)
     rate = 0.5 if options.start else 1.0  # what a decoder knows is easily lost to large steps
-    for mix, config in ((FINDING, FIND), (READING, READ), (ANSWERING, ANSWER), (MASTERING, MASTER)):
+    teach_decoder(student, FINDING, planned(FIND, rate), options.work, options.workers)
+    teach_saying(student, planned(SAY), options.work, options.workers)
+    for mix, config in ((READING, READ), (ANSWERING, ANSWER), (MASTERING, MASTER)):
         teach_decoder(student, mix, planned(config, rate), options.work, options.workers)
     parent = read_bundle(options.start).weights_hash[:6] if options.start else ""
     origin = f"make student, seed {options.seed}, scale {options.scale:g}"

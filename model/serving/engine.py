@@ -2,6 +2,7 @@
 
 Nobody else touches the model: readers get a queue of events, a cancelled answer is dropped before
 the next step, and other work on the model (embedding pictures, say) is handed in with ``run``.
+New prompts are read piece by piece between the steps of those that are answered already.
 """
 
 from __future__ import annotations
@@ -14,21 +15,39 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import Literal, Protocol, TypeVar
 
+import numpy as np
 import torch
 
 from model.config import SampleConfig
 from model.errors import EngineBusy
 from model.model import ImageTokenReasoningLLM, Prompt
+from model.network.decoding import Steps
 from model.network.text_generation import KVCache, Sampler
 from model.network.text_tokenizer import TextStream
 from model.records import AnswerStats, Event, Fact
+from model.serving.prompt_reading import Keys, PromptReader, Reading
 
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
+PIECE = 128
+"""Tokens of a new prompt that are read between two steps of the others: some 30 ms."""
+
 StoppedBy = Literal["end", "length", "stop", "cancelled"]
+
+
+class Constraint(Protocol):
+    """A form that an answer must have; its thought is free. Belongs to one answer."""
+
+    def allowed(self) -> torch.Tensor:
+        """Which tokens may come next. Returns (V), boolean."""
+        ...
+
+    def took(self, index: int) -> bool:
+        """Go on by the token that was drawn; True if nothing more can follow."""
+        ...
 
 
 @dataclass(eq=False)
@@ -36,7 +55,8 @@ class EngineAnswer:
     """One answer under way; fulfils ``records.Answer``.
 
     ``ids`` are the tokens drawn so far, the one that ended the answer included, and ``logprobs``
-    what the student itself gave each of them, in nats, before temperature and the like.
+    what the student itself gave each of them, in nats, before temperature and the like. ``tops``
+    holds the same for the ``top_logprobs`` likeliest tokens of every step, as (token, logprob).
     """
 
     prompt: Prompt
@@ -45,6 +65,9 @@ class EngineAnswer:
     asked_at: float = field(default_factory=time.monotonic)
     ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
+    top_logprobs: int = 0
+    tops: list[tuple[tuple[int, float], ...]] = field(default_factory=list)
+    constraint: Constraint | None = None
     _events: queue.SimpleQueue[Event] = field(default_factory=queue.SimpleQueue)
     _cancelled: threading.Event = field(default_factory=threading.Event)
 
@@ -80,6 +103,7 @@ class _Row:
         self.sampler = Sampler(answer.sampling, student.banned_ids(thinking=thinking))
         self.text = TextStream(student.tokenizer, answer.sampling.stop, thinking=thinking)
         self.position = len(answer.prompt.ids)
+        self.keys_S: Keys = np.zeros(0, np.int64)
         self.token = -1
         self.tokens = 0
         self.first_token_at = 0.0
@@ -87,9 +111,9 @@ class _Row:
 
     def take(self, scores_V: torch.Tensor) -> None:
         """Draw the next token from its scores and pass its text on."""
-        self.token = self.sampler.next(scores_V)
-        self.answer.ids.append(self.token)
-        self.answer.logprobs.append(float(scores_V.float().log_softmax(-1)[self.token]))
+        constraint = None if self.text.thinking else self.answer.constraint
+        self.token = self.sampler.next(scores_V, constraint.allowed() if constraint else None)
+        self._note(scores_V)
         if self.token in self.student.end_ids:
             self.stopped_by = "end"
             return
@@ -102,8 +126,19 @@ class _Row:
         self._say(self.text.push(self.token), thinking)
         if self.text.stopped:
             self.stopped_by = "stop"
+        elif constraint is not None and constraint.took(self.token):
+            self.stopped_by = "end"
         elif self.tokens >= self.answer.sampling.max_tokens:
             self.stopped_by = "length"
+
+    def _note(self, scores_V: torch.Tensor) -> None:
+        """Keep the token and what the student gave it, and the likeliest ones if asked for."""
+        logprobs_V, answer = scores_V.float().log_softmax(-1), self.answer
+        if answer.top_logprobs:
+            values_K, tokens_K = logprobs_V.topk(min(answer.top_logprobs, len(logprobs_V)))
+            answer.tops.append(tuple(zip(tokens_K.tolist(), values_K.tolist(), strict=True)))
+        answer.logprobs.append(float(logprobs_V[self.token]))
+        answer.ids.append(self.token)
 
     def close(self, student: str, weights_hash: str) -> None:
         """Pass on what is left, the figures, and the end."""
@@ -135,15 +170,19 @@ class Engine:
         student: ImageTokenReasoningLLM,
         weights_hash: str,
         *,
-        max_rows: int = 8,
-        max_waiting: int = 32,
+        max_rows: int = 16,
+        max_waiting: int = 64,
     ) -> None:
         self.student = student.eval()
         self.weights_hash = weights_hash
         self._max_rows, self._max_waiting = max_rows, max_waiting
         decoder = student.config.decoder
         dtype = student.model.embed_tokens.weight.dtype
-        self._cache = KVCache(decoder, max_rows, decoder.max_position_embeddings, dtype)
+        # one row more than answers: there the next prompt is read while the others go on
+        self._cache = KVCache(decoder, max_rows + 1, decoder.max_position_embeddings, dtype)
+        self._reader = PromptReader(self.student, self._cache, max_rows)
+        self._reading: tuple[_Row, Reading] | None = None
+        self._step_rows = Steps(student.model, self._cache)
         self._wake = threading.Condition()
         self._waiting: deque[EngineAnswer] = deque()
         self._tasks: deque[tuple[Callable[[ImageTokenReasoningLLM], object], Future[object]]] = (
@@ -154,13 +193,21 @@ class Engine:
         self._thread: threading.Thread | None = None
 
     def ask(
-        self, prompt: Prompt, sampling: SampleConfig, facts: tuple[Fact, ...] = ()
+        self,
+        prompt: Prompt,
+        sampling: SampleConfig,
+        facts: tuple[Fact, ...] = (),
+        *,
+        top_logprobs: int = 0,
+        constraint: Constraint | None = None,
     ) -> EngineAnswer:
         """Queue a question; the facts are announced as ``source`` events before the answer.
 
         Raises: EngineBusy if too many answers are waiting already.
         """
-        answer = EngineAnswer(prompt, sampling, facts)
+        answer = EngineAnswer(
+            prompt, sampling, facts, top_logprobs=top_logprobs, constraint=constraint
+        )
         with self._wake:
             if len(self._waiting) >= self._max_waiting:
                 raise EngineBusy(
@@ -180,6 +227,13 @@ class Engine:
             self._ensure_thread()
             self._wake.notify()
         return future
+
+    def idle(self) -> bool:
+        """Whether nobody is being answered, once the step under way is done.
+
+        Raises: EngineBusy if the engine is closed.
+        """
+        return self.run(lambda student: not (self._busy or self._waiting)).result()
 
     def close(self) -> None:
         """Cancel what is open and end the thread."""
@@ -203,13 +257,14 @@ class Engine:
             while self._wait_for_work():
                 self._do_tasks()
                 self._admit()
+                self._read()
                 self._step()
         finally:
             self._abandon()
 
     def _wait_for_work(self) -> bool:
         with self._wake:
-            while not (self._closed or self._waiting or self._tasks or self._rows):
+            while not (self._closed or self._waiting or self._tasks or self._busy):
                 self._wake.wait()
             return not self._closed
 
@@ -224,8 +279,13 @@ class Engine:
             except (RuntimeError, ValueError) as error:
                 future.set_exception(error)
 
+    @property
+    def _busy(self) -> bool:
+        return bool(self._rows) or self._reading is not None
+
     def _admit(self) -> None:
-        while self._waiting and len(self._rows) < self._max_rows:
+        """Begin to read the next prompt, if there is room for its answer."""
+        while self._reading is None and self._waiting and len(self._rows) < self._max_rows:
             with self._wake:
                 answer = self._waiting.popleft()
             for fact in answer.facts:
@@ -234,11 +294,27 @@ class Engine:
             if answer.cancelled:
                 row.stopped_by = "cancelled"
                 self._finish(row)
-                continue
+            else:
+                self._reading = row, self._reader.begin(answer.prompt)
+
+    def _read(self) -> None:
+        """Read a piece of a prompt, or all of it if nobody waits for a step meanwhile."""
+        if self._reading is None:
+            return
+        row, reading = self._reading
+        if row.answer.cancelled:
+            row.stopped_by = "cancelled"
+            self._reading = None
+            self._finish(row)
+            return
+        scores_V = self._reader.advance(reading, PIECE if self._rows else None)
+        if scores_V is not None:
+            self._reading = None
+            self._cache.move(self._max_rows, len(self._rows))
+            row.keys_S = reading.keys_S
             self._rows.append(row)
-            scores_V = self.student.prefill(answer.prompt, self._cache, len(self._rows) - 1)
             row.take(scores_V)
-        self._drop_finished()
+            self._drop_finished()
 
     def _step(self) -> None:
         for row in self._rows:
@@ -249,7 +325,7 @@ class Engine:
             return
         tokens = [row.token for row in self._rows]
         positions = [row.position for row in self._rows]
-        scores_BV = self.student.step(tokens, positions, self._cache)
+        scores_BV = self._step_rows(tokens, positions)
         for index, row in enumerate(self._rows):
             row.position += 1
             row.take(scores_BV[index])
@@ -262,7 +338,10 @@ class Engine:
             if self._rows[index].stopped_by is None:
                 index += 1
                 continue
-            self._finish(self._rows[index])
+            row = self._rows[index]
+            said = row.answer.ids[: row.position - len(row.answer.prompt.ids)]
+            self._reader.keep(np.append(row.keys_S, np.array(said, np.int64)), index)
+            self._finish(row)
             last = self._rows.pop()
             if index < len(self._rows):
                 self._rows[index] = last
@@ -274,9 +353,11 @@ class Engine:
     def _abandon(self) -> None:
         """The thread ends, by ``close`` or by a fault: nobody is left waiting for ever."""
         with self._wake:
-            answers = [*(row.answer for row in self._rows), *self._waiting]
+            reading = [self._reading[0]] if self._reading else []
+            answers = [*(row.answer for row in (*self._rows, *reading)), *self._waiting]
             tasks = list(self._tasks)
             self._rows.clear()
+            self._reading = None
             self._waiting.clear()
             self._tasks.clear()
         for answer in answers:

@@ -55,6 +55,24 @@ class EnginePool:
             self._unload_oldest()
         return future
 
+    def is_loaded(self, path: Path, weights_hash: str) -> bool:
+        """Whether a bundle's engine is in memory; unlike ``engine`` this loads nothing."""
+        with self._lock:
+            future = self._engines.get(f"{path}@{weights_hash}")
+        return future is not None and future.done() and future.exception() is None
+
+    def unload(self, path: Path, weights_hash: str) -> None:
+        """Let go of a bundle's engine, if it is loaded and nobody is being answered."""
+        key = f"{path}@{weights_hash}"
+        with self._lock:
+            future = self._engines.get(key)
+        loaded = future is not None and future.done() and future.exception() is None
+        if future is None or not loaded or not future.result().idle():
+            return
+        with self._lock:
+            self._engines.pop(key, None)
+        future.add_done_callback(_close)
+
     def _load(self, path: Path, future: Future[Engine]) -> None:
         # torch takes a second to import; this thread is the first that needs it
         import torch
@@ -177,6 +195,15 @@ class Students:
             raise EngineBusy(
                 f"{info.name} is still not loaded after {LOAD_LIMIT_S:.0f} s. Try again."
             ) from error
+
+    def is_loaded(self, student: StudentId) -> bool:
+        """Whether a student is in memory. Raises: BundleError."""
+        return self._pool.is_loaded(self.path(student), self.info(student).weights_hash)
+
+    def unload(self, student: StudentId) -> None:
+        """Free the memory of a student, unless the page answers with it. Raises: BundleError."""
+        if student != self.current:
+            self._pool.unload(self.path(student), self.info(student).weights_hash)
 
     def delete(self, student: StudentId) -> None:
         """Remove a student from disk. Raises: BundleError for the shipped or the current one."""

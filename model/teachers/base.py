@@ -58,6 +58,19 @@ class TeacherAnswer:
     logprobs: tuple[TokenLogprob, ...] = ()
 
 
+@dataclass(frozen=True)
+class TeacherVocabulary:
+    """A teacher's byte-level BPE: tokens in the order of their ids, merges in that of their rank.
+
+    Written in the letters of byte-level BPE; ``pre`` is llama.cpp's name for how texts are split.
+    All empty where the teacher does not say.
+    """
+
+    tokens: tuple[str, ...] = ()
+    merges: tuple[str, ...] = ()
+    pre: str = ""
+
+
 class Teacher(Protocol):
     """Somebody who answers questions, and says which models it has."""
 
@@ -96,8 +109,8 @@ class Teacher(Protocol):
 class TellsVocabulary(Protocol):
     """A teacher that can name its tokens, so that a student with the same ones is recognised."""
 
-    def vocabulary(self) -> tuple[str, ...]:
-        """The tokens in the order of their ids, in the letters of byte-level BPE; may be empty."""
+    def vocabulary(self) -> TeacherVocabulary:
+        """What its tokenizer consists of; may be empty."""
         ...
 
 

@@ -9,7 +9,13 @@ from typing import Any
 
 from model.errors import TeacherError
 from model.records import TeacherModel, TeacherStatus
-from model.teachers.base import Question, Teacher, TeacherAnswer, TellsVocabulary
+from model.teachers.base import (
+    Question,
+    Teacher,
+    TeacherAnswer,
+    TeacherVocabulary,
+    TellsVocabulary,
+)
 
 GIVEN = "given"
 
@@ -74,9 +80,11 @@ class GivenAnswers:
         """Whether the answer is known, so that nobody is asked."""
         return known_as(question) in self._answers
 
-    def vocabulary(self) -> tuple[str, ...]:
-        """The other teacher's tokens, if it tells them."""
-        return self._teacher.vocabulary() if isinstance(self._teacher, TellsVocabulary) else ()
+    def vocabulary(self) -> TeacherVocabulary:
+        """The other teacher's tokenizer, if it tells it."""
+        if isinstance(self._teacher, TellsVocabulary):
+            return self._teacher.vocabulary()
+        return TeacherVocabulary()
 
     def _other(self) -> Teacher:
         if self._teacher is None:

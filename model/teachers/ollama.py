@@ -22,7 +22,7 @@ from model.errors import (
     TeacherUnavailable,
 )
 from model.records import TeacherModel, TeacherStatus
-from model.teachers.base import Question, TeacherAnswer, TokenLogprob
+from model.teachers.base import Question, TeacherAnswer, TeacherVocabulary, TokenLogprob
 from model.teachers.logprobs import read_logprobs
 from model.teachers.ollama_chat import ChatSettings, chat_body, question_hash, whole_answer
 from model.teachers.ollama_host import is_loopback, parse_host
@@ -140,14 +140,14 @@ class OllamaTeacher(RawOllama):
                 known = self._known.get(wanted)
         return known
 
-    def vocabulary(self) -> tuple[str, ...]:
-        """The model's tokens in the order of their ids; empty if the server does not say."""
+    def vocabulary(self) -> TeacherVocabulary:
+        """What the model's tokenizer consists of; empty if the server does not say."""
         deadline = time.monotonic() + LOOKUP_LIMIT_S
         try:
             shown = self._ask("POST", "/api/show", deadline, {"model": self.model, "verbose": True})
         except TeacherError as error:
             log.info("the vocabulary of %s stays unknown: %s", self.model, error)
-            return ()
+            return TeacherVocabulary()
         return vocabulary_of(shown)
 
     # ── answers ─────────────────────────────────────────────────────────────────────────────────

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from model.records import TeacherModel
+from model.teachers.base import TeacherVocabulary
 
 
 def full_name(model: str) -> str:
@@ -46,14 +47,18 @@ def read_model(entry: Mapping[str, Any], capabilities: Any) -> TeacherModel:
     )
 
 
-def vocabulary_of(shown: Mapping[str, Any]) -> tuple[str, ...]:
-    """The tokens in a verbose ``/api/show``; empty unless they are those of a byte-level BPE."""
+def vocabulary_of(shown: Mapping[str, Any]) -> TeacherVocabulary:
+    """The tokenizer in a verbose ``/api/show``; empty unless it is a byte-level BPE."""
     facts = shown.get("model_info")
     facts = facts if isinstance(facts, dict) else {}
-    tokens = facts.get("tokenizer.ggml.tokens")
+    tokens, merges = (facts.get(f"tokenizer.ggml.{name}") for name in ("tokens", "merges"))
     if facts.get("tokenizer.ggml.model") != "gpt2" or not isinstance(tokens, list):
-        return ()
-    return tuple(str(token) for token in tokens)
+        return TeacherVocabulary()
+    return TeacherVocabulary(
+        tuple(str(token) for token in tokens),
+        tuple(str(merge) for merge in merges) if isinstance(merges, list) else (),
+        str(facts.get("tokenizer.ggml.pre") or ""),
+    )
 
 
 def summary(version: str, address: str, models: Sequence[TeacherModel]) -> str:

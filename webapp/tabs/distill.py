@@ -36,6 +36,7 @@ BASES = [
     ("Continue with a student", "continue"),
     ("Tiny, from scratch", "tiny"),
     ("Small, from scratch", "small"),
+    ("On a pretrained model", "pretrained"),
 ]
 
 
@@ -63,6 +64,7 @@ class _Teacher:
 class _Student:
     base: gr.Radio
     student: gr.Dropdown
+    decoder: gr.Textbox
     name: gr.Textbox
 
 
@@ -143,13 +145,20 @@ def _draw_student() -> _Student:
         _step(3, "Student")
         base = gr.Radio(BASES, value="continue", show_label=False, elem_id="distill-base")
         student = gr.Dropdown(choices=[], label="Student", elem_id="distill-student")
+        decoder = gr.Textbox(
+            label="Model",
+            placeholder="HuggingFaceTB/SmolLM2-135M-Instruct",
+            info="A Llama, Qwen2 or Qwen3: its name on the Hub, or a folder. Downloaded once.",
+            visible=False,
+            elem_id="distill-decoder",
+        )
         name = gr.Textbox(
             label="Name of the new student",
             placeholder="made from the topic",
             max_length=80,
             elem_id="distill-name",
         )
-    return _Student(base, student, name)
+    return _Student(base, student, decoder, name)
 
 
 def _draw_budget() -> _Budget:
@@ -195,7 +204,7 @@ def _wire_teacher(door: Door, teacher: _Teacher, prompts: PromptSource) -> None:
 
 def _wire_student(door: Door, student: _Student) -> Wire:
     listed = [student.student]
-    student.base.change(bind(door, on_base), [student.base], listed, **QUIET)
+    student.base.change(bind(door, on_base), [student.base], [*listed, student.decoder], **QUIET)
     gr.on(None, bind(door, on_students), None, listed, **QUIET)
     return Wire(bind(door, on_students, polled=True), listed, listed)
 
@@ -217,6 +226,7 @@ def _wire_budget(
         prompts.number,
         student.base,
         student.student,
+        student.decoder,
         student.name,
         budget.steps,
         budget.after,
@@ -273,13 +283,13 @@ def on_check(backend: Backend, teacher: str, address: str, chosen: str = "") -> 
     return teacher_html(status), gr.update(choices=choices, value=chosen if kept else first)
 
 
-def on_base(backend: Backend, base: str) -> Any:
-    """Offer the list of students only to continue with one.
+def on_base(backend: Backend, base: str) -> tuple[Any, Any]:
+    """Offer the list of students only to continue with one, a model only to stand on it.
 
     Inputs: base
-    Outputs: student
+    Outputs: student, model
     """
-    return gr.update(visible=base == "continue")
+    return gr.update(visible=base == "continue"), gr.update(visible=base == "pretrained")
 
 
 def on_students(backend: Backend, chosen: str | None = None) -> Any:
