@@ -144,7 +144,9 @@ SHIPPED_STUDENT = "shipped"
 BASES = ("continue", "tiny", "small", "pretrained")
 TOKENIZERS = ("shipped", "teacher")
 BACKBONES = ("lite", "clip", "siglip", "resnet")
-PROMPT_SOURCES = ("topic", "own", "microworld")
+PROMPT_SOURCES = ("topic", "own", "graph", "microworld")
+PROMPT_METHODS = ("auto", "outline", "magpie", "examples")
+ANSWER_FILTERS = ("usual", "strict", "off")
 LEARN_FROM = ("logprobs", "text", "measure")
 
 
@@ -152,16 +154,26 @@ LEARN_FROM = ("logprobs", "text", "measure")
 class DistillConfig:
     """One distillation: who teaches, what is asked, which student learns, and how long."""
 
-    teacher: Literal["builtin", "ollama"] = knob(
-        "builtin", "who answers the prompts", choices=("builtin", "ollama")
+    teacher: Literal["builtin", "ollama", "none"] = knob(
+        "builtin",
+        "who answers the prompts; none: they come with their answers",
+        choices=("builtin", "ollama", "none"),
     )
     address: str = knob("", "address of the Ollama server; empty means OLLAMA_HOST")
     teacher_model: str = knob("", "the teacher's model on the Ollama server")
-    prompt_source: Literal["topic", "own", "microworld"] = knob(
+    prompt_source: Literal["topic", "own", "graph", "microworld"] = knob(
         "microworld", "where the prompts come from", choices=PROMPT_SOURCES
     )
     topic: str = knob("", "what the student should learn about")
+    prompt_method: Literal["auto", "outline", "magpie", "examples"] = knob(
+        "auto",
+        "how prompts on a topic are written. outline: by parts of the topic and people who ask; "
+        "magpie: the teacher makes up what users say; examples: more like those before; auto: "
+        "whatever works, in this order",
+        choices=PROMPT_METHODS,
+    )
     own_prompts: tuple[str, ...] = ()
+    own_answers: tuple[str, ...] = ()
     prompts: int = knob(200, "how many prompts the teacher answers", min=4, max=100_000)
     base: Literal["continue", "tiny", "small", "pretrained"] = knob(
         "continue",
@@ -210,6 +222,20 @@ class DistillConfig:
     concurrency: int = knob(
         8, "most requests under way at the teacher; fewer when more bring nothing", min=1, max=8
     )
+    answer_filter: Literal["usual", "strict", "off"] = knob(
+        "usual",
+        "which answers are left out. usual: refusals, repetition, other languages, broken letters; "
+        "strict: also those that were cut off",
+        choices=ANSWER_FILTERS,
+    )
+    least_confidence: float = knob(
+        0.0, "leave out answers whose words the teacher found less likely", min=0.0, max=1.0
+    )
+    after_collecting: Literal["train", "look"] = knob(
+        "train",
+        "look: wait before the training, so that prompts and answers can be looked through",
+        choices=("train", "look"),
+    )
     steps: int = knob(200, "optimiser steps", min=1, max=1_000_000, unit="steps")
     batch_size: int = knob(16, "examples in a step", min=1, max=512, unit="examples")
     learning_rate: float = knob(5e-4, "peak learning rate", min=1e-6, max=1e-1)
@@ -249,7 +275,27 @@ class DistillConfig:
         if self.prompt_source == "microworld" and self.teacher != "builtin":
             raise ConfigError(
                 "Micro-world prompts are answered by the built-in teacher only. "
-                "Choose a topic or your own prompts for an Ollama teacher."
+                "Choose a topic, your graph or your own prompts for an Ollama teacher."
+            )
+        if len(self.own_answers) > len(self.own_prompts):
+            raise ConfigError(
+                f"There are {len(self.own_answers)} answers to {len(self.own_prompts)} prompts."
+            )
+        if self.teacher == "none":
+            self._check_answers()
+
+    def _check_answers(self) -> None:
+        """Without a teacher every prompt needs an answer. Raises: ConfigError."""
+        if self.prompt_source not in ("own", "graph"):
+            raise ConfigError(
+                "Without a teacher, prompts must come with answers: choose your own prompts or "
+                "your graph."
+            )
+        given = sum(bool(answer.strip()) for answer in self.own_answers)
+        if self.prompt_source == "own" and given < len(self.own_prompts):
+            raise ConfigError(
+                f"{len(self.own_prompts) - given} of {len(self.own_prompts)} prompts have no "
+                "answer. Write answers after a tab, or choose a teacher."
             )
         if self.processes > 1 and self.learn_from == "measure":
             raise ConfigError(

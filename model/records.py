@@ -291,9 +291,12 @@ class TeacherStatus:
     models: tuple[TeacherModel, ...] = ()
 
 
-RunState = Literal["queued", "running", "paused", "interrupted", "done", "failed", "cancelled"]
-"""interrupted: the worker died; the run can be resumed like a paused one."""
-OPEN_STATES: frozenset[str] = frozenset({"queued", "running", "paused", "interrupted"})
+RunState = Literal[
+    "queued", "running", "collected", "paused", "interrupted", "done", "failed", "cancelled"
+]
+"""collected: the answers are there and wait to be looked through; interrupted: the worker died.
+Both can be resumed like a paused run."""
+OPEN_STATES: frozenset[str] = frozenset({"queued", "running", "collected", "paused", "interrupted"})
 
 
 @dataclass(frozen=True)
@@ -318,6 +321,12 @@ class RunInfo:
     remaining_s: float | None = None
     train_loss: float | None = None
     validation_loss: float | None = None
+    note: str = ""
+    """What a person wrote about the run."""
+    collected: bool = False
+    """Whether the answers were collected to be looked through before the training."""
+    prompt_notes: tuple[str, ...] = ()
+    """How the prompts came about, and what was left out."""
 
 
 Series = Literal[
@@ -325,6 +334,9 @@ Series = Literal[
     "validation",
     "cross-entropy",
     "logprobs",
+    "learning rate",
+    "student tokens/s",
+    "teacher tokens/s",
     "train, text alone",
     "validation, text alone",
 ]

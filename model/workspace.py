@@ -38,6 +38,7 @@ from model.knowledge.pictures import Pictures
 from model.knowledge.store import Store
 from model.learning import budget as budgets
 from model.learning.memory import check_fits, free_bytes
+from model.prompt_workspace import PromptWorkspace
 from model.records import (
     Answer,
     Budget,
@@ -70,7 +71,7 @@ from model.teachers.ollama import OllamaTeacher
 log = logging.getLogger(__name__)
 
 
-class Workspace(GraphWorkspace):
+class Workspace(GraphWorkspace, PromptWorkspace):
     """One data directory: triplets, pictures, chats, runs and students. Fulfils ``Backend``."""
 
     def __init__(
@@ -271,6 +272,14 @@ class Workspace(GraphWorkspace):
 
     def budget(self, config: DistillConfig) -> Budget:
         """Cost and prospects of a run before it starts. Raises: BundleError."""
+        return self._estimate(config)
+
+    def _estimate(
+        self,
+        config: DistillConfig,
+        answer: int | None = None,
+        teacher_tokens_per_s: float | None = None,
+    ) -> Budget:
         base = self._students.info(StudentId(config.student)) if config.base == "continue" else None
         kind = (config.base == "pretrained", config.decoder_source)
         speeds = [
@@ -280,7 +289,14 @@ class Workspace(GraphWorkspace):
             and (run.config.base == "pretrained", run.config.decoder_source) == kind
         ]
         shape = self._shape(config)
-        return budgets.estimate(config, base, speeds[0] if speeds else None, shape)
+        return budgets.estimate(
+            config,
+            base,
+            speeds[0] if speeds else None,
+            shape,
+            answer=answer,
+            teacher_tokens_per_s=teacher_tokens_per_s,
+        )
 
     def _shape(self, config: DistillConfig) -> StudentConfig | None:
         """The shape of the student that a run begins with, if it lies on this machine."""
@@ -294,6 +310,8 @@ class Workspace(GraphWorkspace):
         if config.base == "continue":
             bundle_info(self._students.path(StudentId(config.student)), StudentId(config.student))
         check_fits(round(self.budget(config).memory_mb * 1e6), free_bytes())
+        if config.prompt_source == "graph":
+            self._ensure_examples()
         run = self._store.create_run(config, config.title)
         self._jobs.start(run.id)
         return run.id

@@ -40,6 +40,7 @@ from tests.fake_feedback import FakeFeedback
 from tests.fake_graph import FakeGraph
 from tests.fake_hub import FakeHub
 from tests.fake_precisions import FakePrecisions
+from tests.fake_prompts import FakePrompts
 from tests.fake_proposals import FakeProposals
 from tests.fake_runs import FakeRuns, fake_budget
 from tests.fake_sources import FakeSources
@@ -71,7 +72,7 @@ class FakeAnswer:
         self.cancelled.set()
 
 
-class FakeBackend(FakeGraph, FakeProposals):
+class FakeBackend(FakeGraph, FakeProposals, FakePrompts):
     """Fulfils ``webapp.backend.Backend``. Tests set ``fail_next`` or ``next_text`` and look inside.
 
     ``seeded`` fills the graph with the examples; ``run_s`` is how long a run takes on ``clock``.
@@ -87,6 +88,7 @@ class FakeBackend(FakeGraph, FakeProposals):
         clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(folder, clock)
+        FakePrompts.__init__(self)
         self.delay_s = delay_s
         self.fakes = FakeRuns(clock, run_s)
         self.leaving = FakeExports(folder)

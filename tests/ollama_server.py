@@ -22,7 +22,14 @@ from typing import Any
 from tests.ollama_blobs import Blobs, Refused
 from tests.ollama_logprobs import merged, plain_entries
 from tests.ollama_setup import DEFAULT_MODELS, STAMP, Faults, Model
-from tests.ollama_words import Message, plain_answer, split_tokens, structured_answer
+from tests.ollama_words import (
+    Message,
+    chatml,
+    made_up_turn,
+    plain_answer,
+    split_tokens,
+    structured_answer,
+)
 
 VERSION = "0.33.0-rc2"
 PICTURE_STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF")
@@ -88,8 +95,10 @@ class OllamaServer:
             return ""
         if self.answer is not None:
             return self.answer(messages)
+        seed = int((body.get("options") or {}).get("seed", 0))
+        if body.get("raw"):
+            return made_up_turn(str(body.get("prompt")), seed)
         if body.get("format"):
-            seed = int((body.get("options") or {}).get("seed", 0))
             return structured_answer(messages, body["format"], seed)
         return plain_answer(messages)
 
@@ -267,6 +276,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_json(200, {"model": body["model"], "created_at": STAMP, **made.reply(body)})
             return
         asked = body.get("messages") or []
+        if body.get("_debug_render_only"):
+            rendered = {"_debug_info": {"rendered_template": chatml(asked)}}
+            self._send_json(200, {"model": body["model"], "created_at": STAMP, **rendered})
+            return
         messages = asked if chat else [{"role": "user", "content": body.get("prompt", ""),
                                         "images": body.get("images")}]  # fmt: skip
         _check_pictures(messages, model)

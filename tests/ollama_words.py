@@ -57,6 +57,14 @@ PROMPTS = (
     "Compare a good and a bad way of {it}.",
     "When should {it} be put off until tomorrow?",
 )
+PEOPLE = (
+    "a beginner who has never tried it",
+    "a teacher who prepares a lesson",
+    "a retired engineer with much time",
+    "a parent of three small children",
+    "a student on a tight budget",
+    "a professional who wants to be faster",
+)
 MOMENTS = ("", "in winter", "for two people", "outdoors", "with little money")
 
 
@@ -97,11 +105,27 @@ def structured_answer(
             value[name] = plain_answer(messages)
         elif name == "prompts":
             value[name] = [_prompt(topic, chosen) for _ in range(count)]
+        elif name == "personas":
+            value[name] = list(PEOPLE[:count])
         else:
             value[name] = [
                 f"the {aspect} of {topic}" for aspect in chosen.sample(ASPECTS, min(count, 12))
             ]
     return json.dumps(value)
+
+
+def chatml(messages: Sequence[Message]) -> str:
+    """The messages as a model with this template reads them."""
+    turns = (f"<|im_start|>{each['role']}\n{each['content']}<|im_end|>\n" for each in messages)
+    return "".join(turns) + "<|im_start|>assistant\n"
+
+
+def made_up_turn(text: str, seed: int) -> str:
+    """What the model writes where a user's turn has begun; elsewhere an answer."""
+    quoted = re.search(r"“([^”]*)”", text)
+    if not text.endswith("<|im_start|>user\n"):
+        return plain_answer([{"role": "user", "content": text}])
+    return _prompt(quoted.group(1) if quoted else "the task", random.Random(f"turn {seed}"))
 
 
 def triplets_in(messages: Sequence[Message]) -> list[dict[str, Any]]:

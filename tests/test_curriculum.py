@@ -97,7 +97,7 @@ def test_a_teacher_that_repeats_itself_is_not_asked_for_ever() -> None:
     with OllamaServer(answer=lambda messages: same) as server:
         found = ask(server, 30)
         asked = len(server.chats())
-    assert asked <= 7
+    assert asked <= 12
     assert found.prompts[0] == "How warm is the oven?"
     assert len(found.prompts) < 30
     assert any("instead of 30" in note for note in found.notes)
@@ -193,3 +193,60 @@ def test_drawn_questions_can_be_drawn_again_from_their_names() -> None:
 def test_drawn_questions_are_the_same_for_the_same_seed() -> None:
     assert microworld_questions(6, seed=1) == microworld_questions(6, seed=1)
     assert microworld_questions(6, seed=1) != microworld_questions(6, seed=2)
+
+
+# ── other ways than the outline ─────────────────────────────────────────────────────────────────
+
+
+def test_people_who_ask_shape_prompts_from_some_number_on() -> None:
+    with OllamaServer() as server:
+        found = ask(server, 40)
+        asked = [last_text(body["messages"]) for body in server.chats()]
+    assert any("different people" in text for text in asked)
+    assert sum("in the words of a " in text for text in asked) == len(asked) - 2
+    assert any("a parent of three small children" in origin for origin in found.origins)
+    assert len(found.origins) == 40
+
+
+def test_a_template_is_continued_where_a_user_would_speak() -> None:
+    with OllamaServer() as server:
+        found = ask(server, 12, method="magpie")
+        raw = [each.json for each in server.requests if each.path == "/api/generate"]
+        asked = [body for body in server.chats() if not body.get("_debug_render_only")]
+    assert len(found.prompts) == 12
+    assert "12 made up by the teacher as a user (Magpie)" in " ".join(found.notes)
+    assert not asked, "nothing was asked in words"
+    assert all(body["raw"] and body["prompt"].endswith("<|im_start|>user\n") for body in raw)
+    assert all(body["options"]["stop"] == ["<|im_end|>"] for body in raw)
+    assert "sourdough bread" in raw[0]["prompt"]
+    assert len({body["options"]["seed"] for body in raw}) == len(raw)
+
+
+def test_a_server_that_shows_no_template_is_asked_with_examples() -> None:
+    def answer(messages: Sequence[Any]) -> str:
+        listed = last_text(messages).count("\n")
+        return f"Here are more:\n1. How warm is loaf {listed}?\n2) Why does bread {listed} rise?"
+
+    with OllamaServer(answer=answer) as server:
+        server.faults.replies["/api/generate"] = (404, b'{"error":"no"}')
+        found = ask(server, 4, method="examples")
+        texts = [last_text(body["messages"]) for body in server.chats()]
+    assert "written after examples" in " ".join(found.notes)
+    assert found.prompts[:2] == ("How warm is loaf 4?", "Why does bread 4 rise?")
+    assert "numbered list" in texts[0]
+
+
+def test_made_up_turns_that_are_none_are_given_up_after_a_few() -> None:
+    with OllamaServer(answer=lambda messages: "Sure, here it is.") as server:
+        ask(server, 40)
+        raw = [each for each in server.requests if each.path == "/api/generate"]
+    assert len(raw) == 4
+
+
+def test_nearly_repeated_prompts_are_left_out_and_counted() -> None:
+    first = "How do I keep a sourdough starter alive while I am away for three weeks?"
+    said = json.dumps({"prompts": [first, first.replace("three", "four"), "Why does it rise?"]})
+    with OllamaServer(answer=lambda messages: said) as server:
+        found = ask(server, 2)
+    assert found.prompts == (first, "Why does it rise?")
+    assert "1 prompt left out: nearly repeated." in found.notes

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -9,21 +10,22 @@ import gradio as gr
 import pytest
 
 from model.config import SHIPPED_STUDENT, DistillConfig
-from model.errors import ConfigError, InputError, RunError
+from model.errors import ConfigError, RunError
+from model.prompt_records import OwnPrompt
 from model.records import Budget, Metric, RunInfo, RunSample, TeacherModel, TeacherStatus
 from tests.fakes import FakeBackend
-from webapp import run_panel, run_view
+from webapp import prompt_source, run_panel, run_view
 from webapp.distill_form import FORM, form_config
-from webapp.prompt_file import own_prompts, read_prompts
+from webapp.prompt_file import as_lines, own_pairs, own_prompts
+from webapp.run_curves import CurveChoice, chosen_points, plot_table, running_mean
 from webapp.run_format import (
     ago,
     budget_html,
     duration,
+    gallery_html,
     history_html,
     model_label,
-    plot_table,
     run_html,
-    running_mean,
     sample_html,
     teacher_html,
 )
@@ -39,6 +41,10 @@ OUTPUTS = (
     "resume",
     "keep",
     "discard",
+    "retry",
+    "look",
+    "reopen",
+    "use_settings",
     "delete",
     "chat_with",
     "compare_with",
@@ -46,8 +52,11 @@ OUTPUTS = (
     "plot",
     "plot_note",
     "sample",
+    "gallery",
     "log",
     "history",
+    "note",
+    "beside",
 )
 
 
@@ -185,27 +194,27 @@ def test_the_list_of_students_keeps_the_choice(backend: FakeBackend) -> None:
 # ── files of prompts ────────────────────────────────────────────────────────────────────────────
 
 
-def test_prompts_are_read_from_text_and_tables(tmp_path: Path, backend: FakeBackend) -> None:
+def test_prompts_of_files_are_added_with_their_answers(
+    tmp_path: Path, backend: FakeBackend
+) -> None:
     (tmp_path / "a.txt").write_text("one\n\ntwo\none\n", encoding="utf-8")
-    (tmp_path / "b.csv").write_text('prompt,answer\n"three, four",x\nfive,y\n', encoding="utf-8")
-    assert read_prompts(tmp_path / "a.txt") == ["one", "two"]
-    assert read_prompts(tmp_path / "b.csv") == ["three, four", "five"]
-    assert distill.on_upload(backend, str(tmp_path / "a.txt"), "zero") == "zero\none\ntwo"
+    pairs = [{"prompt": "three", "answer": "3\nor \\n"}, {"prompt": "zero"}]
+    (tmp_path / "b.jsonl").write_text("\n".join(map(json.dumps, pairs)), encoding="utf-8")
+    text = prompt_source.on_upload(backend, str(tmp_path / "a.txt"), "zero")
+    assert text == "zero\none\ntwo"
+    text = prompt_source.on_upload(backend, str(tmp_path / "b.jsonl"), text)
+    assert text.splitlines() == ["zero", "one", "two", "three\t3\\nor \\\\n"]
+    assert own_pairs(text)[-1] == OwnPrompt("three", "3\nor \\n")
+    assert as_lines(own_pairs(text)) == text
+    config = form_config(form(text, prompt_source="own"))
+    assert config.own_answers == ("", "", "", "3\nor \\n")
 
 
-def test_a_file_that_holds_no_prompts_is_refused_in_words(tmp_path: Path) -> None:
-    (tmp_path / "empty.txt").write_text("\n\n", encoding="utf-8")
-    (tmp_path / "latin.txt").write_bytes(b"\xff\xfe\x00caf\xe9")
-    (tmp_path / "big.txt").write_bytes(b"x" * 5_000_001)
-    (tmp_path / "many.txt").write_text("\n".join(map(str, range(10_001))), encoding="utf-8")
-    for name, words in (
-        ("empty", "0 prompts"),
-        ("latin", "UTF-8"),
-        ("big", "5.0 MB"),
-        ("many", "10,001"),
-    ):
-        with pytest.raises(InputError, match=words):
-            read_prompts(tmp_path / f"{name}.txt")
+def test_pairs_can_be_learned_without_a_teacher() -> None:
+    config = form_config(form("a\tb\nc\td", teacher="none", prompt_source="own"))
+    assert (config.own_prompts, config.own_answers) == (("a", "c"), ("b", "d"))
+    with pytest.raises(ConfigError, match="1 of 2 prompts have no answer"):
+        form_config(form("a\tb\nc", teacher="none", prompt_source="own"))
 
 
 def test_repeated_prompts_are_asked_once() -> None:
@@ -215,8 +224,24 @@ def test_repeated_prompts_are_asked_once() -> None:
 # ── curves ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def metric(step: int, value: float, series: str = "train") -> Metric:
-    return Metric(step, series, value, 0.0)  # type: ignore[arg-type]
+def metric(step: int, value: float, series: str = "train") -> tuple[str, int, float]:
+    return (series, step, value)
+
+
+def test_each_chart_has_its_series_and_another_run_beside() -> None:
+    own = [Metric(1, name, 1.0, 0.0) for name in ("train", "learning rate", "student tokens/s")]
+    own.append(Metric(1, "cross-entropy", 1.0, 0.0))
+    other = [Metric(1, name, 2.0, 0.0) for name in ("train", "validation", "logprobs")]
+    shown = {
+        chart: [name for name, _, _ in chosen_points(own, other, CurveChoice(chart=chart))]
+        for chart in ("loss", "rate", "speed")
+    }
+    assert shown == {
+        "loss": ["train", "cross-entropy", "train, other run", "validation, other run"],
+        "rate": ["learning rate"],
+        "speed": ["student tokens/s"],
+    }
+    assert CurveChoice(log=True, chart="speed").title == "tokens/s (log₁₀)"
 
 
 def test_a_loss_of_zero_is_drawn() -> None:
@@ -356,6 +381,63 @@ def test_history_shows_a_page_of_runs_and_more_on_demand(backend: FakeBackend) -
     )
     assert limit > 12
     assert panel(tuple(rest))["history"].count("data-run") == 12
+
+
+def test_two_runs_can_be_drawn_together(backend: FakeBackend, clock: Clock) -> None:
+    first = backend.start_run(DistillConfig(name="first"))
+    second = backend.start_run(DistillConfig(name="second"))
+    clock.now += 40
+    shown = panel(run_view.view(backend, second, None, 8, False, False, "loss", first))
+    assert ("first · 80 steps", first) in shown["beside"]["choices"]
+    assert second not in [value for _, value in shown["beside"]["choices"]]
+    series = set(shown["plot"]["value"]["series"])
+    assert series == {"train", "validation", "train, other run", "validation, other run"}
+    gone = panel(run_view.view(backend, second, None, 8, False, False, "loss", "gone"))
+    assert set(gone["plot"]["value"]["series"]) == {"train", "validation"}
+
+
+def test_samples_over_time_stand_prompt_by_prompt_in_their_order() -> None:
+    samples = [RunSample(step, prompt, "t", f"s{step}") for step, prompt in
+               ((40, "b"), (30, "a"), (20, "b"), (10, "a"))]  # fmt: skip
+    markup = gallery_html(samples)
+    assert markup.index("<b>b</b>") < markup.index("<b>a</b>")
+    assert markup.index("s20") < markup.index("s40")
+    assert markup.index("s10") < markup.index("s30")
+
+
+def test_a_note_is_kept_and_shown_and_typing_is_not_overwritten(backend: FakeBackend) -> None:
+    run = backend.start_run(DistillConfig())
+    first = look(backend, run)
+    assert first["note"] == ""
+    assert look(backend, run, first["seen"])["note"] == gr.skip()
+    run_panel.on_note(backend, run, HOSTILE)
+    again = look(backend, run, first["seen"])
+    assert again["note"] == HOSTILE
+    assert "itr-run-note" in again["history"]
+    assert "<img src=x" not in again["history"]
+
+
+def test_collected_answers_wait_for_a_look(backend: FakeBackend) -> None:
+    run = backend.start_run(DistillConfig(after_collecting="look"))
+    backend.fakes.change(run, state="collected", failed_answers=2, prompt_notes=(HOSTILE,))
+    shown = look(backend, run)
+    assert "waiting for your look" in shown["head"]
+    assert "<img src=x" not in shown["head"]
+    assert shown["resume"]["value"] == "Train now"
+    assert all(shown[name]["visible"] for name in ("look", "resume", "retry", "discard"))
+    rest = (None, 8, False, False)
+    assert panel(run_panel.on_retry(backend, run, *rest))["retry"]["visible"] is False
+    run_panel.on_resume(backend, run, *rest)
+    assert backend.run(run).state == "running"
+
+
+def test_a_finished_runs_prompts_are_changed_in_a_copy(backend: FakeBackend, clock: Clock) -> None:
+    run = backend.start_run(DistillConfig())
+    clock.now += 200
+    assert look(backend, run)["reopen"]["visible"] is True
+    copy = panel(run_panel.on_reopen(backend, run, None, 8, False, False))
+    assert copy["selected"] != run
+    assert copy["look"]["visible"] is True
 
 
 def test_a_click_on_a_run_selects_it_and_a_made_up_one_does_not(backend: FakeBackend) -> None:

@@ -26,6 +26,7 @@ TORCH_FREE = (
     "model/feedback_records.py",
     "model/precision_records.py",
     "model/serving/precision.py",
+    "model/prompt_records.py",
     "model/bundles/exporting.py",
     "model/bundles/hub_transfer.py",
     "model/errors.py",
@@ -50,6 +51,11 @@ TORCH_FREE = (
     "model/learning/budget.py",
     "model/learning/curriculum.py",
     "model/learning/collecting.py",
+    "model/learning/trial.py",
+    "model/learning/run_collector.py",
+    "model/learning/prompt_file.py",
+    "model/learning/graph_prompts.py",
+    "model/prompt_workspace.py",
     "webapp/",
     "app.py",
 )
@@ -121,6 +127,7 @@ def test_every_file_keeps_to_its_room(path: Path) -> None:
                 "model.compare_records",
                 "model.feedback_records",
                 "model.precision_records",
+                "model.prompt_records",
                 "model.errors",
                 "model.config",
             )

@@ -51,6 +51,8 @@ class Notes:
     def answered(self, key: str) -> None:
         pass
 
+    def left_out(self, key: str, reason: str) -> None: ...
+
     def failed(self, key: str, reason: str) -> None:
         self.failures.append(reason)
 

@@ -25,7 +25,8 @@ COLUMNS = {
     "clock": "tick",
     "runs": "id name state config created_at started_at finished_at step steps answers "
     "failed_answers prompts stage message student tokens_per_s remaining_s train_loss "
-    "validation_loss request pid heartbeat_at",
+    "validation_loss request pid heartbeat_at note collected prompt_notes",
+    "prompts": "run n text spec pictures roles facts origin key answer left_out dropped",
     "metrics": "id run step series value at",
     "samples": "id run step prompt teacher_answer student_answer pictures",
     "failures": "run key reason",

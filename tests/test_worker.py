@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
@@ -120,8 +119,7 @@ def test_a_topic_is_learned_from_an_ollama_server_and_asked_once(workspace: Work
 
 
 def _prompts(workspace: Workspace, run: RunId) -> tuple[str, ...]:
-    text = (workspace.folder / "runs" / run / "prompts.json").read_text(encoding="utf-8")
-    return tuple(json.loads(text))
+    return tuple(each.draft.text for each in workspace._store.kept_prompts(run))
 
 
 def test_a_teacher_that_is_not_there_fails_the_run_in_words(workspace: Workspace) -> None:
@@ -145,3 +143,34 @@ def test_a_teacher_that_is_not_there_fails_the_run_in_words(workspace: Workspace
 
 def test_questions_are_the_same_each_time() -> None:
     assert microworld_questions(20, 3) == microworld_questions(20, 3)
+
+
+def test_answers_wait_to_be_looked_through_and_what_was_changed_is_learned(
+    workspace: Workspace,
+) -> None:
+    config = replace(
+        TINY,
+        teacher="none",
+        prompt_source="own",
+        own_prompts=tuple(f"What is thing {n}?" for n in range(8)),
+        own_answers=tuple(f"It is number {n}." for n in range(8)),
+        prompts=8,
+        steps=2,
+        after_collecting="look",
+    )
+    run = workspace.start_run(config)
+    waiting = _wait(workspace, run, lambda info: info.state == "collected", "collected")
+    assert waiting.message.startswith("8 answers can be learned")
+    assert not _steps(workspace, run), "nothing is trained before somebody looked"
+    workspace.drop_prompt(run, 3, True)
+    workspace.edit_prompt(run, 0, "What is thing 0?", "It is nothing.")
+    workspace.resume_run(run)
+    done = _wait(workspace, run, lambda info: info.state == "done", "done")
+    assert (done.prompts, done.answers) == (7, 7)
+    assert done.student is not None
+    learned = ImageTokenReasoningLLM.load_from_bundle(workspace.folder / "students" / done.student)
+    assert learned.card.teacher == "own answers"
+    assert {sample.teacher_answer for sample in workspace.samples(run)} <= {
+        "It is nothing.",
+        *(f"It is number {n}." for n in range(1, 8)),
+    }

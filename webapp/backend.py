@@ -2,7 +2,7 @@
 
 Every method may raise a ``ReasonerError``: its text is meant for the person and is shown by the
 one boundary in ``webapp/widgets.py``. Nothing here blocks longer than a moment, but for
-``describe`` (seconds) and ``teacher_status`` (its time limit).
+``describe`` and ``try_teacher`` (seconds) and ``teacher_status`` (its time limit).
 """
 
 from __future__ import annotations
@@ -39,11 +39,12 @@ from webapp.feedback_backend import FeedbackBackend
 from webapp.graph_backend import GraphBackend
 from webapp.hub_backend import HubBackend
 from webapp.precision_backend import PrecisionBackend
+from webapp.prompt_backend import PromptBackend
 from webapp.proposal_backend import ProposalBackend
 from webapp.source_backend import SourceBackend
 
 
-class Backend(GraphBackend, ProposalBackend, Protocol):
+class Backend(GraphBackend, PromptBackend, ProposalBackend, Protocol):
     """One visitor's workspace, as the page sees it."""
 
     # pictures

@@ -5,15 +5,12 @@ Words that a person, a teacher or a student wrote are escaped here.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from html import escape
-from itertools import groupby
 
 from model.records import (
     OPEN_STATES,
     Budget,
-    Metric,
     PictureId,
     RunId,
     RunInfo,
@@ -26,14 +23,13 @@ from webapp.formatting import file_size, short_number
 STATE_WORDS = {
     "queued": "waiting for its turn",
     "running": "running",
+    "collected": "waiting for your look",
     "paused": "paused",
     "interrupted": "interrupted",
     "done": "done",
     "failed": "failed",
     "cancelled": "discarded",
 }
-_SMOOTHING = 0.9
-"""Share of the running mean that a new point leaves as it is."""
 
 
 # ── figures ─────────────────────────────────────────────────────────────────────────────────────
@@ -152,7 +148,7 @@ def run_html(run: RunInfo) -> str:
         f'aria-label="steps done"></progress>'
         f'<p class="itr-muted itr-num">step {run.step:,} of {run.steps:,}{stage}{left}</p>'
         f'<p class="itr-muted itr-num">{_answers_words(run)}</p>'
-        f"{message}{_hint(run)}{_figures(run)}"
+        f"{message}{_hint(run)}{_prompt_notes(run)}{_figures(run)}"
     )
 
 
@@ -169,10 +165,21 @@ def _hint(run: RunInfo) -> str:
     hints = {
         "interrupted": "The worker stopped before the end. Resume goes on where it was.",
         "paused": "Resume goes on where it was.",
+        "collected": "Prompts and answers can be edited and dropped below.",
         "cancelled": "Nothing was kept of this run.",
     }
     text = hints.get(run.state, "")
     return f"<p>{text}</p>" if text else ""
+
+
+def _prompt_notes(run: RunInfo) -> str:
+    """How the prompts came about, folded away."""
+    if not run.prompt_notes:
+        return ""
+    lines = "".join(f"<li>{escape(note)}</li>" for note in run.prompt_notes)
+    return (
+        f"<details class='itr-notes'><summary>About the prompts</summary><ul>{lines}</ul></details>"
+    )
 
 
 def _figures(run: RunInfo) -> str:
@@ -213,6 +220,30 @@ def sample_html(samples: Sequence[RunSample], thumbnail: Callable[[PictureId, in
     )
 
 
+def gallery_html(samples: Sequence[RunSample]) -> str:
+    """What the student said over time: the newest prompt first, its oldest answer first."""
+    if not samples:
+        return "<p class='itr-muted'>Samples are kept here as the student learns.</p>"
+    prompts = dict.fromkeys(each.prompt for each in samples)
+    return "".join(
+        _told([each for each in reversed(samples) if each.prompt == prompt]) for prompt in prompts
+    )
+
+
+def _told(samples: Sequence[RunSample]) -> str:
+    """The answers to one prompt in the order of their steps, under the teacher's."""
+    rows = "".join(
+        f"<li><span class='itr-muted itr-num'>{each.step:,}</span> "
+        f"<span>{escape(each.student_answer) or '–'}</span></li>"
+        for each in samples
+    )
+    return (
+        f"<div class='itr-told'><p><b>{escape(samples[-1].prompt)}</b></p>"
+        f"<p class='itr-muted'>teacher: {escape(samples[-1].teacher_answer)}</p>"
+        f"<ol>{rows}</ol></div>"
+    )
+
+
 def history_html(runs: Sequence[RunInfo], selected: RunId | None, limit: int, now: float) -> str:
     """The runs, newest first, as buttons that select one; older ones behind a last button."""
     if not runs:
@@ -238,45 +269,7 @@ def _history_row(run: RunInfo, selected: bool, now: float) -> str:
         f'<span class="itr-chip itr-state-{run.state}">{STATE_WORDS[run.state]}</span>'
         f'<span class="itr-num">loss {_loss(loss)}</span>'
         f'<span class="itr-num">{run.step:,} of {run.steps:,} steps</span>'
-        f'<span class="itr-muted">{ago(run.created_at, now)}</span></button>'
+        f'<span class="itr-muted">{ago(run.created_at, now)}</span>'
+        + (f'<span class="itr-run-note">{escape(run.note[:200])}</span>' if run.note else "")
+        + "</button>"
     )
-
-
-# ── curves ──────────────────────────────────────────────────────────────────────────────────────
-
-
-def plot_table(
-    metrics: Sequence[Metric], *, smooth: bool, log: bool
-) -> tuple[dict[str, list[object]], str]:
-    """Columns step, loss and series, and words about points that cannot be drawn.
-
-    ``smooth`` replaces all series but validations by their running means. ``log`` takes log10 of
-    the values; a loss of 0 has none and is left out, as are values that are not numbers.
-    """
-    steps: list[object] = []
-    losses: list[object] = []
-    series: list[object] = []
-    left_out = 0
-    ordered = sorted(metrics, key=lambda metric: (metric.series, metric.step))
-    for name, group in groupby(ordered, key=lambda metric: metric.series):
-        points = [(metric.step, metric.value) for metric in group]
-        fine = [(s, v) for s, v in points if math.isfinite(v) and (v > 0 or not log)]
-        left_out += len(points) - len(fine)
-        values = [value for _, value in fine]
-        if smooth and not name.startswith("validation"):
-            values = running_mean(values)
-        steps += [step for step, _ in fine]
-        losses += [math.log10(value) if log else value for value in values]
-        series += [name] * len(fine)
-    words = f"{left_out} points are not drawn: their loss is not a number." if left_out else ""
-    return {"step": steps, "loss": losses, "series": series}, words
-
-
-def running_mean(values: Sequence[float], keep: float = _SMOOTHING) -> list[float]:
-    """Exponential mean of the values so far; the first ones are not pulled towards zero."""
-    means: list[float] = []
-    total = weight = 0.0
-    for value in values:
-        total, weight = keep * total + (1 - keep) * value, keep * weight + (1 - keep)
-        means.append(total / weight)
-    return means

@@ -16,20 +16,13 @@ from model.errors import InputError
 from model.records import RunId
 from webapp.backend import Backend, Door
 from webapp.config_form import picked
+from webapp.prompt_browser import PromptBrowser, draw_browser, wire_browser
+from webapp.run_curves import CHARTS, PLOT_COLOURS
 from webapp.run_format import no_run_html
 from webapp.run_view import RUNS_SHOWN, view
-from webapp.widgets import QUIET, bind
+from webapp.widgets import QUIET, bind, say
 
 TICK_S = 1.0
-PLOT_COLOURS = {
-    "train": "#0d9488",
-    "validation": "#d97706",
-    "cross-entropy": "#5eead4",
-    "logprobs": "#6366f1",
-    "train, text alone": "#94a3b8",
-    "validation, text alone": "#b45370",
-}
-
 _ON_LOAD = """
 element.addEventListener('click', event => {
     const button = event.target.closest('[data-run], [data-more]');
@@ -52,6 +45,10 @@ class RunPanel:
     resume: gr.Button
     keep: gr.Button
     discard: gr.Button
+    retry: gr.Button
+    look: gr.Button
+    reopen: gr.Button
+    use_settings: gr.Button
     delete: gr.Button
     chat_with: gr.Button
     compare_with: gr.Button
@@ -64,22 +61,31 @@ class RunPanel:
     plot_note: gr.HTML
     smooth: gr.Checkbox
     log_scale: gr.Checkbox
+    chart: gr.Radio
+    beside: gr.Dropdown
     sample: gr.HTML
+    gallery: gr.HTML
     log: gr.Textbox
     history: gr.HTML
+    note: gr.Textbox
+    browser: PromptBrowser
 
     @property
     def inputs(self) -> list[Any]:
         """What a view of the panel depends on."""
-        return [self.selected, self.seen, self.limit, self.smooth, self.log_scale]
+        curve = [self.smooth, self.log_scale, self.chart, self.beside]
+        return [self.selected, self.seen, self.limit, *curve]
 
     @property
     def outputs(self) -> list[Any]:
         """What a view of the panel fills, in the order of ``View``."""
         buttons = [self.pause, self.resume, self.keep, self.discard]
+        prompts = [self.retry, self.look, self.reopen, self.use_settings]
         after = [self.delete, self.chat_with, self.compare_with]
-        shown = [self.curve, self.plot, self.plot_note, self.sample, self.log, self.history]
-        return [self.selected, self.seen, self.timer, self.head, *buttons, *after, *shown]
+        curve = [self.curve, self.plot, self.plot_note]
+        shown = [self.sample, self.gallery, self.log, self.history, self.note, self.beside]
+        head = [self.selected, self.seen, self.timer, self.head]
+        return [*head, *buttons, *prompts, *after, *curve, *shown]
 
 
 def draw_panel() -> RunPanel:
@@ -90,9 +96,13 @@ def draw_panel() -> RunPanel:
             pause = _button("Pause", "distill-pause")
             resume = _button("Resume", "distill-resume", variant="primary")
             keep = _button("Stop and keep", "distill-keep")
+            look = _button("Look through", "distill-look", variant="primary")
             discard = _button("Discard", "distill-discard")
+            retry = _button("Ask failed ones again", "distill-retry")
             chat_with = _button("Chat with the result", "distill-chat", variant="primary")
             compare_with = _button("Compare with the one before", "distill-compare")
+            reopen = _button("Change and train again", "distill-reopen")
+            use_settings = _button("Use these settings", "distill-use-settings")
             delete = _button("Delete run", "distill-delete")
         with gr.Column(visible=False, elem_classes="itr-confirm", elem_id="distill-confirm") as ask:
             words = gr.HTML()
@@ -100,17 +110,11 @@ def draw_panel() -> RunPanel:
                 yes = gr.Button("Yes", variant="stop", size="sm", elem_id="distill-confirm-yes")
                 no = gr.Button("No, keep it", size="sm", elem_id="distill-confirm-no")
         with gr.Column(visible=False, elem_classes="itr-curve") as curve:
-            plot, note, smooth, log_scale = _draw_plot()
+            plot = _draw_plot()
             gr.HTML("<h3 class='itr-heading'>Now</h3>")
             sample = gr.HTML(elem_id="distill-sample")
-            with gr.Accordion("Log", open=False):
-                log = gr.Textbox(
-                    show_label=False,
-                    lines=8,
-                    max_lines=16,
-                    interactive=False,
-                    elem_id="distill-log",
-                )
+            folded = _draw_folded()
+    browser = draw_browser()
     with gr.Column(elem_classes=["itr-panel", "itr-runs"]):
         gr.HTML("<h3 class='itr-heading'>Runs</h3>")
         history = gr.HTML(elem_id="distill-history", js_on_load=_ON_LOAD)
@@ -125,6 +129,10 @@ def draw_panel() -> RunPanel:
         resume=resume,
         keep=keep,
         discard=discard,
+        retry=retry,
+        look=look,
+        reopen=reopen,
+        use_settings=use_settings,
         delete=delete,
         chat_with=chat_with,
         compare_with=compare_with,
@@ -133,13 +141,11 @@ def draw_panel() -> RunPanel:
         confirm_yes=yes,
         confirm_no=no,
         curve=curve,
-        plot=plot,
-        plot_note=note,
-        smooth=smooth,
-        log_scale=log_scale,
+        **plot,
         sample=sample,
-        log=log,
+        **folded,
         history=history,
+        browser=browser,
     )
 
 
@@ -147,7 +153,29 @@ def _button(words: str, elem_id: str, **more: Any) -> gr.Button:
     return gr.Button(words, size="sm", visible=False, elem_id=elem_id, min_width=90, **more)
 
 
-def _draw_plot() -> tuple[gr.LinePlot, gr.HTML, gr.Checkbox, gr.Checkbox]:
+def _draw_folded() -> dict[str, Any]:
+    """What is below the newest sample: a note, the older samples, the log."""
+    note = gr.Textbox(
+        label="Note",
+        placeholder="What you tried with this run, and how it went",
+        lines=1,
+        max_lines=4,
+        max_length=2000,
+        elem_id="distill-note",
+    )
+    with gr.Accordion("Samples over time", open=False):
+        gallery = gr.HTML(elem_id="distill-gallery")
+    with gr.Accordion("Log", open=False):
+        log = gr.Textbox(
+            show_label=False, lines=8, max_lines=16, interactive=False, elem_id="distill-log"
+        )
+    return {"note": note, "gallery": gallery, "log": log}
+
+
+def _draw_plot() -> dict[str, Any]:
+    chart = gr.Radio(
+        CHARTS, value="loss", show_label=False, container=False, elem_id="distill-chart"
+    )
     plot = gr.LinePlot(
         x="step",
         y="loss",
@@ -165,7 +193,23 @@ def _draw_plot() -> tuple[gr.LinePlot, gr.HTML, gr.Checkbox, gr.Checkbox]:
     with gr.Row(elem_classes="itr-row"):
         smooth = gr.Checkbox(False, label="Smooth", container=False, elem_id="distill-smooth")
         log_scale = gr.Checkbox(False, label="Log scale", container=False, elem_id="distill-log10")
-    return plot, note, smooth, log_scale
+    beside = gr.Dropdown(
+        [("no other run", "")],
+        value="",
+        label="Draw beside",
+        visible=False,
+        # the run that was chosen may be deleted, or selected itself, before the page hears of it
+        allow_custom_value=True,
+        elem_id="distill-beside",
+    )
+    return {
+        "plot": plot,
+        "plot_note": note,
+        "smooth": smooth,
+        "log_scale": log_scale,
+        "chart": chart,
+        "beside": beside,
+    }
 
 
 def wire_panel(door: Door, panel: RunPanel) -> None:
@@ -175,8 +219,15 @@ def wire_panel(door: Door, panel: RunPanel) -> None:
         bind(door, on_tick, polled=True), concurrency_limit=None, trigger_mode="once", **redraw
     )
     gr.on(None, bind(door, on_load), None, panel.outputs, **QUIET)
-    gr.on([panel.smooth.input, panel.log_scale.input], bind(door, on_tick), **redraw)
-    simple = ((panel.pause, on_pause), (panel.resume, on_resume), (panel.keep, on_keep))
+    curve = [panel.smooth, panel.log_scale, panel.chart, panel.beside]
+    gr.on([widget.input for widget in curve], bind(door, on_tick), **redraw)
+    simple = (
+        (panel.pause, on_pause),
+        (panel.resume, on_resume),
+        (panel.keep, on_keep),
+        (panel.retry, on_retry),
+        (panel.reopen, on_reopen),
+    )
     for button, handler in simple:
         button.click(bind(door, handler), panel.inputs, panel.outputs, **QUIET)
     panel.history.click(
@@ -188,6 +239,14 @@ def wire_panel(door: Door, panel: RunPanel) -> None:
     asking = [panel.question, panel.confirm, panel.confirm_words, panel.confirm_yes]
     for button, kind in ((panel.discard, "discard"), (panel.delete, "delete")):
         button.click(bind(door, partial(on_ask, kind=kind)), [panel.selected], asking, **QUIET)
+    gr.on(
+        [panel.note.blur, panel.note.submit],
+        bind(door, on_note),
+        [panel.selected, panel.note],
+        None,
+        **QUIET,
+    )
+    wire_browser(door, panel.browser, panel.selected, panel.look, [panel.retry, panel.reopen])
     panel.confirm_no.click(bind(door, on_no), None, [panel.question, panel.confirm], **QUIET)
     panel.confirm_yes.click(
         bind(door, on_yes),
@@ -201,25 +260,25 @@ def wire_panel(door: Door, panel: RunPanel) -> None:
 
 
 def on_tick(
-    backend: Backend, selected: RunId | None, seen: Any, limit: int, smooth: bool, log: bool
+    backend: Backend, selected: RunId | None, seen: Any, limit: int, *curve: Any
 ) -> tuple[Any, ...]:
     """Read the selected run again and send what changed.
 
     Inputs: panel.inputs
     Outputs: panel.outputs
     """
-    return view(backend, selected, seen, limit, smooth, log)
+    return view(backend, selected, seen, limit, *curve)
 
 
 def on_started(
-    backend: Backend, selected: RunId | None, seen: Any, limit: int, smooth: bool, log: bool
+    backend: Backend, selected: RunId | None, seen: Any, limit: int, *curve: Any
 ) -> tuple[Any, ...]:
     """Show the run that was just started, or nothing new if it was refused.
 
     Inputs: panel.inputs
     Outputs: panel.outputs
     """
-    return view(backend, selected, None, limit, smooth, log)
+    return view(backend, selected, None, limit, *curve)
 
 
 def on_load(backend: Backend) -> tuple[Any, ...]:
@@ -248,14 +307,35 @@ def on_keep(backend: Backend, selected: RunId | None, *rest: Any) -> tuple[Any, 
     return view(backend, selected, *rest)
 
 
+def on_retry(backend: Backend, selected: RunId | None, *rest: Any) -> tuple[Any, ...]:
+    """Ask the failed prompts again. Inputs and outputs: the panel's."""
+    run = backend.retry_failed(_chosen(selected))
+    if run != selected:
+        say("The failed prompts are asked again in a copy of the run.", title="Asking")
+    return view(backend, run, *rest)
+
+
+def on_reopen(backend: Backend, selected: RunId | None, *rest: Any) -> tuple[Any, ...]:
+    """Copy the run so that its prompts can be changed. Inputs and outputs: the panel's."""
+    return view(backend, backend.reopen_run(_chosen(selected)), *rest)
+
+
+def on_note(backend: Backend, selected: RunId | None, note: str) -> None:
+    """Keep what the person wrote about the run.
+
+    Inputs: selected run, note
+    """
+    if selected is not None:
+        backend.note_run(selected, note or "")
+
+
 def on_history(
     backend: Backend,
     click: gr.EventData,
     selected: RunId | None,
     seen: Any,
     limit: int,
-    smooth: bool,
-    log: bool,
+    *curve: Any,
 ) -> tuple[Any, ...]:
     """Select the run that was clicked, or list older ones.
 
@@ -266,7 +346,7 @@ def on_history(
         limit += 2 * RUNS_SHOWN
     run = picked(click, "run")
     chosen = next((info.id for info in backend.runs() if info.id == run), selected)
-    shown = view(backend, chosen, None, limit, smooth, log)
+    shown = view(backend, chosen, None, limit, *curve)
     return (limit, gr.update(visible=False), *shown)
 
 

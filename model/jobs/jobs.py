@@ -30,7 +30,7 @@ LEAVE_S = 8.0
 """How long a worker may take from its last word to its end."""
 LOG_BYTES = 32_000
 LOG_LINES = 200
-RESUMABLE = frozenset({"paused", "interrupted", "failed"})
+RESUMABLE = frozenset({"collected", "paused", "interrupted", "failed"})
 
 
 def run_folder(workspace: Path, run: RunId) -> Path:
@@ -116,8 +116,8 @@ class Jobs:
         info = self.run(run)
         if info.state not in RESUMABLE:
             raise RunError(
-                f"{_named(info)} is {info.state}; only a paused, interrupted or failed run can "
-                "be resumed."
+                f"{_named(info)} is {info.state}; only a collected, paused, interrupted or failed "
+                "run can go on."
             )
         self._store.request_run(run, None)
         self._store.move_run(
@@ -136,7 +136,7 @@ class Jobs:
         if info.state == "running":
             self._store.request_run(run, request)
             return self._store.run(run)
-        waiting = ("queued", "paused", "interrupted")
+        waiting = ("queued", "collected", "paused", "interrupted")
         if info.state not in waiting:
             raise RunError(f"{_named(info)} is {info.state} already; there is nothing to stop.")
         if keep and info.step > 0:

@@ -31,6 +31,7 @@ class StoreRunLog:
         before = store.run(run)
         self._most_answers = before.answers
         self._failing = set(store.failures(run))
+        self._left_out = set(store.keys_left_out(run))
         self._lock = threading.Lock()
         self.request: str | None = None
 
@@ -38,6 +39,12 @@ class StoreRunLog:
         """Say what is being done now."""
         self._fields["stage"] = words
         self.flush()
+
+    def asked(self, prompts: int) -> None:
+        """So many prompts are asked; a person may have dropped some that had their answers."""
+        with self._lock:
+            self._most_answers = min(self._most_answers, prompts)
+            self._store.update_run(self._run, prompts=prompts, answers=self._most_answers)
 
     def collected(self, answers: int, failures: int) -> None:
         """Count the teacher's answers; called from the collector's threads.
@@ -53,9 +60,22 @@ class StoreRunLog:
     def answered(self, key: str) -> None:
         """A prompt has its answer: forget why it had none before."""
         with self._lock:
-            if key in self._failing:
-                self._failing.discard(key)
-                self._store.clear_failure(self._run, key)
+            self._forget_failure(key)
+            if key in self._left_out:
+                self._left_out.discard(key)
+                self._store.set_left_out(self._run, key, "")
+
+    def left_out(self, key: str, reason: str) -> None:
+        """A prompt has its answer, but nothing is learned from it."""
+        with self._lock:
+            self._forget_failure(key)
+            self._left_out.add(key)
+            self._store.set_left_out(self._run, key, reason)
+
+    def _forget_failure(self, key: str) -> None:
+        if key in self._failing:
+            self._failing.discard(key)
+            self._store.clear_failure(self._run, key)
 
     def failed(self, key: str, reason: str) -> None:
         """Write down why a prompt got no answer, and say so on the page."""

@@ -6,7 +6,6 @@ or stop. Killed at any moment, it goes on from its last checkpoint when it is re
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import re
@@ -15,7 +14,6 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -26,21 +24,16 @@ from model.errors import ReasonerError
 from model.jobs.jobs import run_folder, worker_lock
 from model.jobs.learners import make_learner
 from model.jobs.run_log import StoreRunLog
+from model.jobs.run_prompts import RunPrompts
 from model.knowledge.pictures import Pictures
 from model.knowledge.store import Store
 from model.learning.budget import memory_of
-from model.learning.collecting import WORTH_A_RETRY
-from model.learning.curriculum import (
-    PromptSet,
-    microworld_questions,
-    own_prompts,
-    topic_prompts,
-)
 from model.learning.devices import announce, await_word
 from model.learning.feature_cache import keep_features
 from model.learning.knowledge_transfer import Distillation, follow
 from model.learning.memory import PROCESS_BYTES, check_fits, free_bytes
 from model.learning.nested_tokenizer import nested_tokenizer
+from model.learning.run_collector import collect_all
 from model.model import ImageTokenReasoningLLM
 from model.network.backbones import PretrainedTower
 from model.network.lora import merge_lora
@@ -48,7 +41,7 @@ from model.network.text_tokenizer import TextTokenizer
 from model.paths import SHIPPED_BUNDLE, database, pictures, process_rank, students
 from model.records import RunId, RunInfo, StudentId
 from model.serving.students import SHIPPED_SETTING
-from model.teachers.base import Question, Teacher, TeacherVocabulary, TellsVocabulary
+from model.teachers.base import Teacher, TeacherVocabulary, TellsVocabulary
 from model.teachers.builtin import BuiltinTeacher
 from model.teachers.ollama import OllamaTeacher
 
@@ -57,45 +50,13 @@ PATIENCE_S = 600.0
 """How long a run waits for the database: longer than the import of some millions of triplets."""
 
 
-def make_teacher(config: DistillConfig) -> Teacher:
-    """The teacher that a run asks."""
+def make_teacher(config: DistillConfig) -> Teacher | None:
+    """The teacher that a run asks, if any."""
+    if config.teacher == "none":
+        return None
     if config.teacher == "builtin":
         return BuiltinTeacher()
     return OllamaTeacher(config.teacher_model, config.address)
-
-
-def make_questions(config: DistillConfig, teacher: Teacher, path: Path) -> list[Question]:
-    """The run's questions; written down the first time, so that a resumed run asks the same."""
-    if config.prompt_source == "microworld":
-        return microworld_questions(config.prompts, config.seed)
-    if path.exists():
-        prompts: Sequence[str] = json.loads(path.read_text(encoding="utf-8"))
-    else:
-        made = (
-            own_prompts(config.own_prompts)
-            if config.prompt_source == "own"
-            else _patiently(
-                lambda: topic_prompts(teacher, config.topic, config.prompts, seed=config.seed)
-            )
-        )
-        for note in made.notes:
-            log.info("%s", note)
-        prompts = made.prompts
-        draft = path.with_suffix(".draft")
-        draft.write_text(json.dumps(list(prompts)), encoding="utf-8")
-        draft.replace(path)
-    return [Question(text, system=config.system_prompt) for text in prompts]
-
-
-def _patiently(ask: Callable[[], PromptSet]) -> PromptSet:
-    """Ask again, with growing pauses, while the teacher is only busy or slow."""
-    for pause_s in (1.0, 4.0, 16.0):
-        try:
-            return ask()
-        except WORTH_A_RETRY as error:
-            log.warning("no prompts yet, asking again in %.0f s: %s", pause_s, error)
-            time.sleep(pause_s)
-    return ask()
 
 
 def make_tokenizer(config: DistillConfig, teacher: Teacher, path: Path) -> TextTokenizer | None:
@@ -134,12 +95,21 @@ def student_id(info: RunInfo) -> StudentId:
     return StudentId(f"{plain}-{info.id[-6:]}")
 
 
+def teacher_words(config: DistillConfig) -> str:
+    """Who taught the student, as its card says."""
+    if config.teacher == "ollama":
+        return config.teacher_model
+    if config.teacher == "builtin" and config.prompt_source != "graph":
+        return "built-in micro-world oracle"
+    return "the graph" if config.prompt_source == "graph" else "own answers"
+
+
 def keep_student(
     learner: ImageTokenReasoningLLM, info: RunInfo, workspace: Path, step: int
 ) -> StudentId:
     """Write the taught student as a new bundle; says where it comes from."""
     config, student = info.config, student_id(info)
-    teacher = config.teacher_model if config.teacher == "ollama" else "built-in micro-world oracle"
+    teacher = teacher_words(config)
     base = {
         "continue": f"{config.student}, taught further",
         "pretrained": f"on the pretrained {learner.card.name}",
@@ -165,10 +135,18 @@ def work(workspace: Path, run: RunId, store: Store, run_log: StoreRunLog) -> Non
     """Do the run from where it stands to where it ends or pauses."""
     info = store.run(run)
     config, folder = info.config, run_folder(workspace, run)
-    teacher = make_teacher(config)
     run_log.stage("finding prompts")
-    questions = make_questions(config, teacher, folder / "prompts.json")
-    store.update_run(run, prompts=len(questions))
+    prompts = RunPrompts(
+        store, Pictures(pictures(workspace)), run, make_teacher(config), folder / "prompts.json"
+    )
+    teacher, questions = prompts.teacher, prompts.questions
+    run_log.asked(len(questions))
+    if config.after_collecting == "look" and not info.collected:
+        run_log.stage("collecting the answers")
+        collected = collect_all(config, teacher, questions, store, run_log)
+        announce("end")
+        finish_collecting(collected, store, run, run_log.request)
+        return
     run_log.stage("loading the student")
     shipped = Path(store.setting(SHIPPED_SETTING) or SHIPPED_BUNDLE)
     tokenizer = make_tokenizer(config, teacher, folder / "tokenizer.json")
@@ -192,7 +170,7 @@ def work(workspace: Path, run: RunId, store: Store, run_log: StoreRunLog) -> Non
         return
     student = keep_student(learner, store.run(run), workspace, result.step)
     learned = f"Learned {result.step} steps." if request else ""
-    words = " ".join(filter(None, (learned, distillation.note)))
+    words = " ".join(filter(None, (learned, distillation.note, left_out_words(store, run))))
     store.update_run(
         run,
         state="done",
@@ -207,6 +185,34 @@ def work(workspace: Path, run: RunId, store: Store, run_log: StoreRunLog) -> Non
     shutil.rmtree(folder / "features", ignore_errors=True)
 
 
+def finish_collecting(ended: str, store: Store, run: RunId, request: str | None) -> None:
+    """Write down how the collecting of a run that is to be looked through ended."""
+    if ended == "done":
+        fields = {"state": "collected", "stage": "collected", "collected": True}
+        store.update_run(run, message=collected_words(store, run), remaining_s=None, **fields)
+    elif request == "stop-drop" or ended == "stopped":
+        words = "Stopped; the answers that came are kept for another run."
+        store.update_run(run, state="cancelled", message=words, finished_at=time.time())
+    else:
+        state = "paused" if request else "interrupted"
+        store.update_run(run, state=state, stage="paused", message="Paused while collecting.")
+
+
+def collected_words(store: Store, run: RunId) -> str:
+    """How many answers wait to be looked through."""
+    counts = store.prompt_page(run, limit=0).counts
+    words = f"{counts['answered']} answers can be learned"
+    more = [f"{counts[state]} {state}" for state in ("left out", "failed") if counts[state]]
+    return f"{', '.join([words, *more])}. Look through them, then train."
+
+
+def left_out_words(store: Store, run: RunId) -> str:
+    """How many answers were not learned from, and why; often nothing."""
+    reasons = store.left_out(run)
+    listed = ", ".join(f"{reason} ({number})" for reason, number in reasons.items())
+    return f"{sum(reasons.values())} answers left out: {listed}." if reasons else ""
+
+
 def assist(workspace: Path, run: RunId) -> None:
     """Train along with the first process of a run, which hands out the lessons.
 
@@ -214,7 +220,8 @@ def assist(workspace: Path, run: RunId) -> None:
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
-    await_word()
+    if await_word() == "end":  # only answers were collected
+        return
     store = Store(database(workspace))
     config, folder = store.run(run).config, run_folder(workspace, run)
     shipped = Path(store.setting(SHIPPED_SETTING) or SHIPPED_BUNDLE)

@@ -292,6 +292,30 @@ def m009_graph_log(db: sqlite3.Connection) -> None:
     )
 
 
+def m010_prompts(db: sqlite3.Connection) -> None:
+    """What a run asks, row by row, so that a person can look through it before it is learned."""
+    db.execute(
+        """CREATE TABLE prompts (
+            run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            n INTEGER NOT NULL,
+            text TEXT NOT NULL,
+            spec TEXT NOT NULL,
+            pictures TEXT NOT NULL,
+            roles TEXT NOT NULL,
+            facts TEXT NOT NULL,
+            origin TEXT NOT NULL,
+            key TEXT NOT NULL DEFAULT '',
+            answer TEXT,
+            left_out TEXT NOT NULL DEFAULT '',
+            dropped INTEGER NOT NULL DEFAULT 0,
+            PRIMARY KEY (run, n)) WITHOUT ROWID"""
+    )
+    db.execute("CREATE INDEX prompts_by_key ON prompts (run, key)")
+    db.execute("ALTER TABLE runs ADD COLUMN note TEXT NOT NULL DEFAULT ''")
+    db.execute("ALTER TABLE runs ADD COLUMN collected INTEGER NOT NULL DEFAULT 0")
+    db.execute("ALTER TABLE runs ADD COLUMN prompt_notes TEXT NOT NULL DEFAULT '[]'")
+
+
 def m012_comparisons(db: sqlite3.Connection) -> None:
     """Comparisons as documents, and the votes on them, which outlive them on the board."""
     db.execute(
@@ -323,6 +347,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m007_finding,
     m008_trace_details,
     m009_graph_log,
+    m010_prompts,
     m011_votes,
     m012_comparisons,
 )

@@ -16,13 +16,13 @@ from typing import Any
 from model.config import DistillConfig, from_json, to_json
 from model.errors import RunError
 from model.knowledge.labels import storable
-from model.records import Metric, PictureId, RunId, RunInfo, RunSample, StudentId
+from model.records import Metric, PictureId, RunId, RunInfo, RunSample, RunState, StudentId
 
 FIELDS = frozenset(
     {
         "state", "started_at", "finished_at", "step", "steps", "answers", "failed_answers",
         "prompts", "stage", "message", "student", "tokens_per_s", "remaining_s", "train_loss",
-        "validation_loss", "pid", "heartbeat_at",
+        "validation_loss", "pid", "heartbeat_at", "note", "collected", "prompt_notes",
     }
 )  # fmt: skip
 """The columns that ``update`` may write."""
@@ -33,15 +33,15 @@ REQUESTS = ("pause", "stop-keep", "stop-drop")
 # ── rows ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def create(db: sqlite3.Connection, config: DistillConfig, name: str) -> RunInfo:
-    """A new queued run."""
+def create(db: sqlite3.Connection, config: DistillConfig, name: str, state: RunState) -> RunInfo:
+    """A new run."""
     now = time.time()
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
     run = RunId(f"{stamp}-{secrets.token_hex(3)}")
     db.execute(
         """INSERT INTO runs (id, name, state, config, created_at, steps, prompts)
-           VALUES (?, ?, 'queued', ?, ?, ?, ?)""",
-        (run, name, json.dumps(to_json(config)), now, config.steps, config.prompts),
+           VALUES (?, ?, ?, ?, ?, ?, ?)""",
+        (run, name, state, json.dumps(to_json(config)), now, config.steps, config.prompts),
     )
     return get(db, run)
 
@@ -240,6 +240,9 @@ def _info(row: sqlite3.Row) -> RunInfo:
         remaining_s=_number(row["remaining_s"]),
         train_loss=_number(row["train_loss"]),
         validation_loss=_number(row["validation_loss"]),
+        note=row["note"],
+        collected=bool(row["collected"]),
+        prompt_notes=tuple(json.loads(row["prompt_notes"])),
     )
 
 

@@ -14,11 +14,12 @@ from typing import Any
 from model.compare_records import ComparisonHead, ComparisonId, Vote
 from model.config import DistillConfig
 from model.knowledge import chat_rows, compare_rows, run_rows
+from model.knowledge.prompt_store import PromptStore
 from model.knowledge.vote_store import VoteStore
-from model.records import Chat, ChatId, Metric, RunId, RunInfo, RunSample, Turn
+from model.records import Chat, ChatId, Metric, RunId, RunInfo, RunSample, RunState, Turn
 
 
-class Store(VoteStore):
+class Store(VoteStore, PromptStore):
     """The memory of one workspace, in one SQLite file: the graph, votes, runs, answers and chats.
 
     Raises: ReasonerError if the file cannot be opened, is damaged or comes from a newer version.
@@ -26,10 +27,10 @@ class Store(VoteStore):
 
     # ── runs ────────────────────────────────────────────────────────────────────────────────────
 
-    def create_run(self, config: DistillConfig, name: str) -> RunInfo:
-        """A new queued run."""
+    def create_run(self, config: DistillConfig, name: str, state: RunState = "queued") -> RunInfo:
+        """A new run; one that is not queued is not started."""
         with self._database.write() as db:
-            return run_rows.create(db, config, name)
+            return run_rows.create(db, config, name, state)
 
     def run(self, run: RunId) -> RunInfo:
         """One run. Raises: RunError if it is not there."""

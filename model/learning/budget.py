@@ -81,7 +81,9 @@ def _decoder_weights(shape: StudentConfig) -> int:
 
 
 def _answer_tokens(config: DistillConfig) -> int:
-    usual = MICROWORLD_ANSWER if config.prompt_source == "microworld" else FREE_ANSWER
+    by_rule = config.prompt_source == "graph" and config.teacher != "ollama"
+    short = config.prompt_source == "microworld" or by_rule
+    usual = MICROWORLD_ANSWER if short else FREE_ANSWER
     return min(usual, config.max_answer_tokens)
 
 
@@ -90,18 +92,22 @@ def estimate(
     base: StudentInfo | None,
     tokens_per_s: float | None = None,
     shape: StudentConfig | None = None,
+    *,
+    answer: int | None = None,
+    teacher_tokens_per_s: float | None = None,
 ) -> Budget:
     """Cost and prospects of a run. ``tokens_per_s`` is the training speed seen in earlier runs.
 
-    ``shape`` is that of the student, if it is known already.
+    ``shape`` is that of the student, if it is known already; ``answer`` (tokens) and
+    ``teacher_tokens_per_s`` are what a try of the teacher showed.
     """
     missing = shape is None and config.base == "pretrained"
     if shape is None:
         usual = PRESETS.get(base.preset if base else config.base)
         shape = usual or pretrained_shape(config.decoder_source)
     weights = base.parameters if base else parameters(shape)
-    micro = config.prompt_source == "microworld"
-    answer = _answer_tokens(config)
+    asked = config.teacher == "ollama"
+    answer = min(answer, config.max_answer_tokens) if answer else _answer_tokens(config)
     prompts = len(config.own_prompts) if config.prompt_source == "own" else config.prompts
     answer_tokens = prompts * answer
     step_tokens = config.batch_size * (PROMPT_TOKENS + answer)
@@ -109,7 +115,8 @@ def estimate(
     products = 4 if config.base == "pretrained" and config.decoder_lora_rank else 6
     speed = tokens_per_s or FLOPS_PER_S / (products * weights)
     training_s = config.steps * step_tokens / speed
-    teaching_s = 0.0 if micro else answer_tokens / TEACHER_TOKENS_PER_S
+    teacher_speed = teacher_tokens_per_s or TEACHER_TOKENS_PER_S
+    teaching_s = answer_tokens / teacher_speed if asked else 0.0
     scratch = config.base in PRESETS
     wanted = TOKENS_PER_WEIGHT * weights if scratch else answer_tokens
     return Budget(

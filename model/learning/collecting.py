@@ -74,13 +74,15 @@ class Listener:
     """The key of a question that has its answer."""
     failed: Callable[[str, str], None] = lambda key, reason: None
     """The key of a question that failed for good, and why."""
+    left_out: Callable[[str, str], None] = lambda key, reason: None
+    """The key of a question whose answer is there but not to be learned from, and why."""
 
 
 class Collector:
     """Collects the answers to a list of questions, in order, several at a time.
 
     ``concurrency`` is the most that is asked at a time; how much of it is used follows from how
-    the teacher answers.
+    the teacher answers. An answer with a fault is kept, but nobody gets it: ``fault_of`` says why.
     """
 
     def __init__(
@@ -92,12 +94,15 @@ class Collector:
         *,
         concurrency: int,
         listener: Listener | None = None,
+        fault_of: Callable[[Question, TeacherAnswer], str] = lambda question, answer: "",
     ) -> None:
         self._teacher, self._questions, self._store = teacher, questions, store
-        self._settings = settings
+        self._settings, self._fault_of = settings, fault_of
         self._listener = listener or Listener()
         self._answers: dict[int, TeacherAnswer | None] = {}
         self._reasons: dict[int, str] = {}
+        self._faults: set[str] = set()
+        self.told_tokens = 0
         self._next = self._good = self._under_way = self._failures_in_a_row = 0
         self._gone: ReasonerError | None = None
         self._stopped = threading.Event()
@@ -143,13 +148,14 @@ class Collector:
     def counts(self) -> tuple[int, int]:
         """How many questions have an answer, and how many failed for good."""
         with self._changed:
-            return self._good, len(self._answers) - self._good
+            return self._good, len(self._reasons)
 
     @property
     def reasons(self) -> list[str]:
-        """Why questions failed, without repeats."""
+        """Why questions failed or their answers were left out, without repeats."""
         with self._changed:
-            return sorted(set(self._reasons.values()))
+            faults = {f"Left out: {fault}." for fault in self._faults}
+            return sorted({*self._reasons.values()}) + sorted(faults)
 
     # ── one question after the other ────────────────────────────────────────────────────────────
 
@@ -181,8 +187,16 @@ class Collector:
             self._store.save_trace(key, question.text, answer.text, self._teacher.name, details)
             # what is learned now is what a resumed run will find, to the last digit
             answer, _ = unpack(answer.text, details)
-        self._settle(index, answer)
-        self._listener.answered(key)
+            with self._changed:
+                self.told_tokens += answer.tokens
+        fault = self._fault_of(question, answer)
+        if fault:
+            with self._changed:
+                self._faults.add(fault)
+            self._listener.left_out(key, fault)
+        else:
+            self._listener.answered(key)
+        self._settle(index, None if fault else answer, came=True)
 
     def _known(self, key: str) -> TeacherAnswer | None:
         """The stored answer, unless log-probabilities are wanted that nobody asked for yet."""
@@ -235,7 +249,7 @@ class Collector:
             of_no_use = self._failures_in_a_row >= GIVE_UP_AFTER
         if of_no_use:
             self._lose(error)
-        self._settle(index, None)
+        self._settle(index, None, came=False)
         self._listener.failed(key, str(error))
 
     def _lose(self, error: ReasonerError) -> None:
@@ -243,10 +257,10 @@ class Collector:
             self._gone = self._gone or error
             self._changed.notify_all()
 
-    def _settle(self, index: int, answer: TeacherAnswer | None) -> None:
+    def _settle(self, index: int, answer: TeacherAnswer | None, *, came: bool) -> None:
         with self._changed:
             self._answers[index] = answer
-            self._good += answer is not None
+            self._good += came
             self._changed.notify_all()
         self._listener.counted(*self.counts)
 

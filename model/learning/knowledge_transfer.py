@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import logging
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +21,11 @@ from model.config import DistillConfig, SampleConfig, TrainConfig
 from model.errors import TeacherReplyInvalid
 from model.learning.alignment import Aligner, same_vocabulary
 from model.learning.best import Best
-from model.learning.collecting import AskSettings, Collector, Listener, TraceStore
+from model.learning.collecting import TraceStore
 from model.learning.devices import Share, SharedBatches, announce, await_word
 from model.learning.examples import Lesson, answer_loss, collate
 from model.learning.lesson_order import LessonOrder, split
+from model.learning.run_collector import LAST_ANSWERS_S, collector_of, wants_logprobs
 from model.learning.run_talk import Progress as Progress
 from model.learning.run_talk import RunLog as RunLog
 from model.learning.taught_lessons import TaughtLessons, lesson_from
@@ -39,13 +41,13 @@ from model.model import ImageTokenReasoningLLM
 from model.network.image_tokenizer import Message
 from model.network.text_tokenizer import PAD
 from model.records import Series
-from model.teachers.base import MOST_LOGPROBS, Question, Teacher, TellsVocabulary
+from model.teachers.base import Question, Teacher, TellsVocabulary
 
 log = logging.getLogger(__name__)
 
 SAMPLE_TOKENS = 48
-LAST_ANSWERS_S = 5.0
-"""How long the end of a run waits for answers that are still being given."""
+TEACHER_SPEED_EVERY_S = 2.0
+"""Over so long the teacher's speed is taken: its answers come in lumps."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ class Distillation:
         self._questions = [questions[index] for index in (*held_out, *learned)]
         self._held_out, self._learned = len(held_out), len(learned)
         self._order = LessonOrder(len(learned), config.steps, config.batch_size, config.seed)
-        self._wants_logprobs = config.learn_from != "text" and teacher.name != "builtin"
+        self._wants_logprobs = wants_logprobs(config, teacher)
         # without its weights as they are now the twin could not begin where the student began
         twin = self._wants_logprobs and config.learn_from == "measure"
         self._twin = copy.deepcopy(student) if twin else None
@@ -115,19 +117,8 @@ class Distillation:
         self._signal: Signal = "go"
         self._speed = 0.0
         self._early = ""
-        self._collector = Collector(
-            teacher,
-            self._questions,
-            store,
-            AskSettings(
-                config.temperature,
-                config.max_answer_tokens,
-                config.seed,
-                MOST_LOGPROBS if self._wants_logprobs else 0,
-            ),
-            concurrency=config.concurrency,
-            listener=Listener(log_to.collected, log_to.answered, log_to.failed),
-        )
+        self._told = (0, time.monotonic())
+        self._collector = collector_of(config, teacher, self._questions, store, log_to)
         self._lessons = TaughtLessons(
             student,
             self._questions,
@@ -317,6 +308,8 @@ class Distillation:
         if report.step == 1 or report.step % training.validate_every == 0 or last:
             self._validate(student, report.step, curves)
             best.hear(student, report.step, self._validation.get(curves.validation, math.inf))
+        if curves is _WITH:
+            self._draw_speeds(report)
         step = report.step + (training.steps if curves is _ALONE else 0)
         left = (self.steps - step) * report.tokens / max(self._speed, 1e-6)
         loss, held = report.loss, self._validation.get(curves.validation)
@@ -325,6 +318,18 @@ class Distillation:
         self._signal = self.log.signal()
         early = self._signal == "go" and best.no_more_to_gain(report.step)
         return "stop" if early else self._signal
+
+    def _draw_speeds(self, report: StepReport) -> None:
+        """The learning rate and both sides' speeds, beside the loss."""
+        self.log.point(report.step, "learning rate", report.learning_rate)
+        self.log.point(report.step, "student tokens/s", self._speed)
+        told, now = self._collector.told_tokens, time.monotonic()
+        seconds = now - self._told[1]
+        if seconds >= TEACHER_SPEED_EVERY_S:
+            rate = (told - self._told[0]) / seconds
+            if rate:  # a teacher that has nothing left to say is not slow
+                self.log.point(report.step, "teacher tokens/s", rate)
+            self._told = (told, now)
 
     @torch.inference_mode()
     def _validate(self, student: ImageTokenReasoningLLM, step: int, curves: _Curves) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from model.learning.training import Signal
+from model.learning.run_collector import CollectingLog
 from model.records import Series
 from model.teachers.base import Question
 
@@ -23,23 +23,11 @@ class Progress:
     validation_loss: float | None
 
 
-class RunLog(Protocol):
+class RunLog(CollectingLog, Protocol):
     """Where a run writes what happens, and hears what it shall do; the worker fulfils it."""
 
     def stage(self, words: str) -> None:
         """Say what is being done now."""
-        ...
-
-    def collected(self, answers: int, failures: int) -> None:
-        """Count the teacher's answers."""
-        ...
-
-    def answered(self, key: str) -> None:
-        """A prompt has its answer."""
-        ...
-
-    def failed(self, key: str, reason: str) -> None:
-        """A prompt got no answer, and why."""
         ...
 
     def point(self, step: int, series: Series, value: float) -> None:
@@ -52,8 +40,4 @@ class RunLog(Protocol):
 
     def sample(self, step: int, question: Question, taught: str, said: str) -> None:
         """Show what teacher and student say to the same question."""
-        ...
-
-    def signal(self) -> Signal:
-        """Whether to go on, pause or stop."""
         ...

@@ -34,7 +34,9 @@ def lesson_from(question: Question, answer: TeacherAnswer) -> Lesson:
         lesson = lesson_of(from_spec(question.spec), think=think)
         return replace(lesson, answer=answer.text, finished=finished)
     images = tuple(Image.open(io.BytesIO(data)).convert("RGB") for data in question.pictures)
-    return Lesson(question.text, answer.text, images, finished=finished)
+    return Lesson(
+        question.text, answer.text, images, question.roles, question.facts, finished=finished
+    )
 
 
 class TaughtLessons:

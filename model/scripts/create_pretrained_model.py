@@ -16,6 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from accelerate import Accelerator
+
 from model import paths
 from model.config import DistillConfig
 from model.errors import ReasonerError
@@ -24,7 +26,11 @@ from model.jobs.run_log import StoreRunLog
 from model.jobs.worker import run_in_this_process
 from model.knowledge.store import Store
 from model.learning.knowledge_transfer import Progress
+from model.learning.prompt_file import read_prompt_file
 from model.records import RunInfo
+
+TEACHERS = ("builtin", "ollama", "none")
+USUAL_TOPIC = "everyday procedures: cooking, repair, plant care and assembly"
 
 
 def parse_options() -> tuple[argparse.Namespace, DistillConfig]:
@@ -34,10 +40,21 @@ def parse_options() -> tuple[argparse.Namespace, DistillConfig]:
     )
     parser.add_argument("--workspace", type=Path, default=paths.default_workspace())
     parser.add_argument("--out", type=Path, help="also copy the finished bundle here")
+    parser.add_argument(
+        "--own-file", type=Path, help="prompts, with answers or without: txt, csv, tsv, json, jsonl"
+    )
+    parser.add_argument(
+        "--device", choices=("auto", "cpu"), default="auto", help="auto takes a GPU if there is one"
+    )
     for item in dataclasses.fields(DistillConfig):
         name = "--" + item.name.replace("_", "-")
-        if item.name == "own_prompts":
-            parser.add_argument(name, action="append", default=[], help="a prompt; may be repeated")
+        if item.name in ("own_prompts", "own_answers"):
+            words = f"{item.name[4:-1].replace('_', ' ')} of yours; may be repeated"
+            parser.add_argument(name, action="append", default=[], help=words)
+            continue
+        if item.name == "teacher":
+            words = "builtin, ollama, none, or the name of a model on the Ollama server (builtin)"
+            parser.add_argument(name, default=item.default, help=words)
             continue
         limits = item.metadata
         kind: dict[str, Any] = {"type": type(item.default), "default": item.default}
@@ -48,9 +65,30 @@ def parse_options() -> tuple[argparse.Namespace, DistillConfig]:
         unit = f" {limits['unit']}" if limits["unit"] else ""
         parser.add_argument(name, help=f"{limits['help']} (%(default)s{unit})", **kind)
     options = parser.parse_args()
+    return options, config_of(options)
+
+
+def config_of(options: argparse.Namespace) -> DistillConfig:
+    """The options as settings; short commands mean what they most likely mean.
+
+    Another teacher than those known is a model on the Ollama server. Without any prompts such a
+    one is asked about procedures. Raises: ConfigError, InputError.
+    """
     values = {item.name: getattr(options, item.name) for item in dataclasses.fields(DistillConfig)}
+    if options.teacher not in TEACHERS:
+        values |= {"teacher": "ollama", "teacher_model": options.teacher}
+    if options.own_file:
+        pairs = read_prompt_file(options.own_file)
+        missing = [""] * (len(values["own_prompts"]) - len(values["own_answers"]))
+        values["own_prompts"] = [*values["own_prompts"], *(pair.text for pair in pairs)]
+        values["own_answers"] = [*values["own_answers"], *missing, *(pair.answer for pair in pairs)]
+    if values["own_prompts"] and values["prompt_source"] == "microworld":
+        values |= {"prompt_source": "own", "prompts": max(4, len(values["own_prompts"]))}
+    elif values["teacher"] == "ollama" and values["prompt_source"] == "microworld":
+        values |= {"prompt_source": "topic", "topic": values["topic"] or USUAL_TOPIC}
     values["own_prompts"] = tuple(values["own_prompts"])
-    return options, DistillConfig(**values)
+    values["own_answers"] = tuple(values["own_answers"]) if any(values["own_answers"]) else ()
+    return DistillConfig(**values)
 
 
 def _yes(word: str) -> bool:
@@ -94,6 +132,8 @@ def main() -> int:
         options, config = parse_options()
         if config.teacher == "ollama" and not config.address:
             config = replace(config, address=paths.ollama_host())
+        if options.device == "cpu":
+            Accelerator(cpu=True)  # settles it for the whole process: a GPU would be taken else
         store = Store(paths.database(options.workspace))
         run = find_or_create(store, config)
         print(f"run {run.id} in {options.workspace}")

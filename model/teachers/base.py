@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from model.records import TeacherStatus
+from model.records import Role, TeacherStatus
 
 MOST_LOGPROBS = 20
 """As many alternatives as Ollama gives for a token."""
@@ -16,13 +17,16 @@ class Question:
     """One prompt for a teacher. Pictures are PNG or JPEG bytes, shown before the text.
 
     ``spec`` names a drawn micro-world example (``"train/17/everyday-name"``): the built-in teacher
-    answers it exactly; other teachers see only text and pictures.
+    answers it exactly; other teachers see only text and pictures. ``roles`` and ``facts`` are what
+    the student is told beside the words; a teacher reads facts in ``system``.
     """
 
     text: str
     pictures: tuple[bytes, ...] = ()
     system: str = ""
     spec: str = ""
+    roles: tuple[Role, ...] = ()
+    facts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,4 +111,19 @@ class TellsVocabulary(Protocol):
 
     def vocabulary(self) -> TeacherVocabulary:
         """What its tokenizer consists of; may be empty."""
+        ...
+
+
+@runtime_checkable
+class CompletesRaw(Protocol):
+    """A teacher that shows its chat template and continues any text."""
+
+    def rendered(self, question: Question) -> str:
+        """What the model reads of a question, control tokens included. Raises: TeacherError."""
+        ...
+
+    def complete(
+        self, text: str, *, temperature: float, max_tokens: int, seed: int, stop: Sequence[str]
+    ) -> TeacherAnswer:
+        """The text's continuation, without any template. Raises: TeacherError."""
         ...

@@ -28,6 +28,7 @@ from model.teachers.ollama_chat import ChatSettings, chat_body, question_hash, w
 from model.teachers.ollama_host import is_loopback, parse_host
 from model.teachers.ollama_lines import LONGEST_LINE, MalformedLine, parse_object, read_lines
 from model.teachers.ollama_models import full_name, read_model, summary, vocabulary_of
+from model.teachers.ollama_raw import RawOllama
 from model.teachers.ollama_refusal import error_words, refusal
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ STATUS_LIMIT_S = 3.0
 LOOKUP_LIMIT_S = 10.0
 
 
-class OllamaTeacher:
+class OllamaTeacher(RawOllama):
     """Asks one model of one Ollama server; may be used by many threads at once.
 
     ``address`` takes every form that ``parse_host`` takes; empty means ``OLLAMA_HOST``. The read

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -15,9 +14,17 @@ from webapp.backend import Backend, Door
 from webapp.config_form import draw_knobs
 from webapp.distill_form import ADVANCED, form_config
 from webapp.formatting import error_html, muted_html, student_words
-from webapp.prompt_file import read_prompts
+from webapp.prompt_source import (
+    TEACHERS,
+    PromptSource,
+    draw_source,
+    sources_for,
+    wire_source,
+)
 from webapp.run_format import budget_html, model_label, teacher_html
 from webapp.run_panel import RunPanel, draw_panel, on_started, wire_panel
+from webapp.settings_panel import SettingsPanel, draw_settings, wire_settings
+from webapp.trial_panel import TrialPanel, draw_trial, wire_trial
 from webapp.widgets import QUIET, Wire, bind, knob_widget
 
 _SHOW_RUN = """() => {
@@ -25,8 +32,7 @@ _SHOW_RUN = """() => {
     if (window.innerWidth <= 720 && run) run.scrollIntoView({block: 'center'});
 }"""
 
-TEACHERS = [("Built-in micro-world", "builtin"), ("Ollama server", "ollama")]
-SOURCES = [("Micro-world", "microworld"), ("A topic", "topic"), ("My own prompts", "own")]
+AFTER = [("Train at once", "train"), ("Let me look at the answers first", "look")]
 BASES = [
     ("Continue with a student", "continue"),
     ("Tiny, from scratch", "tiny"),
@@ -56,15 +62,6 @@ class _Teacher:
 
 
 @dataclass(frozen=True)
-class _Prompts:
-    source: gr.Radio
-    topic: gr.Textbox
-    own: gr.Textbox
-    upload: gr.UploadButton
-    number: gr.Number
-
-
-@dataclass(frozen=True)
 class _Student:
     base: gr.Radio
     student: gr.Dropdown
@@ -75,11 +72,13 @@ class _Student:
 @dataclass(frozen=True)
 class _Budget:
     steps: gr.Number
+    after: gr.Radio
     words: gr.HTML
     advanced: list[Any]
     command: gr.Code
-    start: gr.Button
+    trial: TrialPanel
     error: gr.HTML
+    files: SettingsPanel
 
 
 def build(door: Door, *, multi_user: bool = False) -> DistillTab:
@@ -96,7 +95,7 @@ def build(door: Door, *, multi_user: bool = False) -> DistillTab:
         with gr.Column(scale=1, min_width=320):
             panel = draw_panel()
     _wire_teacher(door, teacher, prompts)
-    _wire_prompts(door, prompts)
+    wire_source(door, prompts)
     reload = _wire_student(door, student)
     _wire_budget(door, teacher, prompts, student, budget, panel)
     wire_panel(door, panel)
@@ -136,32 +135,10 @@ def _draw_address(multi_user: bool) -> gr.Textbox | gr.State:
     )
 
 
-def _draw_prompts() -> _Prompts:
+def _draw_prompts() -> PromptSource:
     with gr.Column(elem_classes=["itr-panel", "itr-form"]):
         _step(2, "Prompts")
-        source = gr.Radio(SOURCES, value="microworld", show_label=False, elem_id="distill-source")
-        topic = gr.Textbox(
-            label="Topic",
-            placeholder="bread baking",
-            visible=False,
-            elem_id="distill-topic",
-        )
-        own = gr.Textbox(
-            label="Prompts, one per line",
-            lines=5,
-            max_lines=12,
-            visible=False,
-            elem_id="distill-own",
-        )
-        upload = gr.UploadButton(
-            "Add from a .txt or .csv file",
-            file_types=[".txt", ".csv"],
-            size="sm",
-            visible=False,
-            elem_id="distill-upload",
-        )
-        (number,) = draw_knobs(DistillConfig, ("prompts",), "distill")
-    return _Prompts(source, topic, own, upload, number)
+        return draw_source()
 
 
 def _draw_student() -> _Student:
@@ -196,42 +173,33 @@ def _draw_budget() -> _Budget:
             command = gr.Code(
                 language="shell", show_label=False, interactive=False, elem_id="distill-command"
             )
+        files = draw_settings()
+        after = gr.Radio(AFTER, value="train", show_label=False, elem_id="distill-after")
         error = gr.HTML(elem_id="distill-error", elem_classes="itr-optional")
-        start = gr.Button("Start", variant="primary", elem_id="distill-start")
-    return _Budget(steps, words, advanced, command, start, error)
+        trial = draw_trial()
+    return _Budget(steps, after, words, advanced, command, trial, error, files)
 
 
 # ── wiring ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def _wire_teacher(door: Door, teacher: _Teacher, prompts: _Prompts) -> None:
+def _wire_teacher(door: Door, teacher: _Teacher, prompts: PromptSource) -> None:
     found = [teacher.status, teacher.model]
+    asked = [teacher.kind, teacher.address, teacher.model]
     teacher.kind.change(
         bind(door, on_teacher),
         [teacher.kind, prompts.source],
         [teacher.server, prompts.source],
         **QUIET,
-    ).then(bind(door, on_check), [teacher.kind, teacher.address], found, **QUIET)
+    ).then(bind(door, on_check), asked, found, **QUIET)
     typed = [teacher.address.submit] if isinstance(teacher.address, gr.Textbox) else []
     gr.on(
         [teacher.check.click, *typed],
         bind(door, on_check),
-        [teacher.kind, teacher.address],
+        asked,
         found,
         api_name="check_teacher",
         show_progress="minimal",
-    )
-
-
-def _wire_prompts(door: Door, prompts: _Prompts) -> None:
-    prompts.source.change(
-        bind(door, on_source),
-        [prompts.source],
-        [prompts.topic, prompts.own, prompts.upload, prompts.number],
-        **QUIET,
-    )
-    prompts.upload.upload(
-        bind(door, on_upload), [prompts.upload, prompts.own], [prompts.own], **QUIET
     )
 
 
@@ -245,7 +213,7 @@ def _wire_student(door: Door, student: _Student) -> Wire:
 def _wire_budget(
     door: Door,
     teacher: _Teacher,
-    prompts: _Prompts,
+    prompts: PromptSource,
     student: _Student,
     budget: _Budget,
     panel: RunPanel,
@@ -262,6 +230,7 @@ def _wire_budget(
         student.decoder,
         student.name,
         budget.steps,
+        budget.after,
         *budget.advanced,
         prompts.own,
     ]
@@ -274,7 +243,7 @@ def _wire_budget(
         **QUIET,
     )
     gr.on(None, bind(door, on_first_form), None, [budget.words, budget.command], **QUIET)
-    started = budget.start.click(
+    started = budget.trial.start.click(
         bind(door, on_start),
         form,
         [panel.selected, budget.error],
@@ -283,6 +252,8 @@ def _wire_budget(
     )
     started.success(bind(door, on_started), panel.inputs, panel.outputs, **QUIET)
     started.success(None, js=_SHOW_RUN, **QUIET)
+    wire_trial(door, budget.trial, form)
+    wire_settings(door, budget.files, form, budget.error, panel.use_settings, panel.selected)
 
 
 # ── handlers ────────────────────────────────────────────────────────────────────────────────────
@@ -294,46 +265,23 @@ def on_teacher(backend: Backend, teacher: str, source: str) -> tuple[Any, Any]:
     Inputs: teacher, prompt source
     Outputs: server group, prompt source
     """
-    if teacher == "ollama":
-        value = "topic" if source == "microworld" else source
-        choices = [choice for choice in SOURCES if choice[1] != "microworld"]
-        return gr.update(visible=True), gr.update(choices=choices, value=value)
-    return gr.update(visible=False), gr.update(choices=SOURCES)
+    return gr.update(visible=teacher == "ollama"), sources_for(teacher, source)
 
 
-def on_check(backend: Backend, teacher: str, address: str) -> tuple[str, Any]:
-    """Ask the teacher for its models and say in words what came back.
+def on_check(backend: Backend, teacher: str, address: str, chosen: str = "") -> tuple[str, Any]:
+    """Ask the teacher for its models and say in words what came back; keeps a model it has.
 
-    Inputs: teacher, address
+    Inputs: teacher, address, model
     Outputs: status, model list
     """
+    if teacher == "none":
+        return "", gr.update(choices=[], value="")
     status = backend.teacher_status(teacher, (address or "").strip())
     usable = [model for model in status.models if model.can_chat]
     choices = [(model_label(model), model.name) for model in usable]
     first = usable[0].name if usable and teacher == "ollama" else ""
-    return teacher_html(status), gr.update(choices=choices, value=first)
-
-
-def on_source(backend: Backend, source: str) -> tuple[Any, Any, Any, Any]:
-    """Show the fields of one source of prompts.
-
-    Inputs: prompt source
-    Outputs: topic, own prompts, upload, number of prompts
-    """
-    own = gr.update(visible=source == "own")
-    return gr.update(visible=source == "topic"), own, own, gr.update(visible=source != "own")
-
-
-def on_upload(backend: Backend, file: str | None, text: str) -> str:
-    """Add the prompts of a text file (one per line) or a table (first column).
-
-    Inputs: file, own prompts
-    Outputs: own prompts
-    """
-    if not file:
-        return text
-    lines = [line for line in (text or "").splitlines() if line.strip()]
-    return "\n".join([*lines, *read_prompts(Path(file))])
+    kept = chosen in [model.name for model in usable] and teacher == "ollama"
+    return teacher_html(status), gr.update(choices=choices, value=chosen if kept else first)
 
 
 def on_base(backend: Backend, base: str) -> tuple[Any, Any]:
