@@ -19,7 +19,7 @@ from model.network.image_tokenizer import Message
 from tests.small import picture
 
 NO_DEADLINE = float("inf")
-CONFIG = FeedbackConfig(steps=3, learning_rate=1e-2, rank=2, fisher_samples=2)
+CONFIG = FeedbackConfig(steps=3, learning_rate=1e-2, rank=2, fisher_samples=2, ewc_weight=1.0)
 COLOURS = ("red", "green", "blue", "white", "black", "yellow", "grey", "pink")
 
 
