@@ -18,7 +18,8 @@ from model.model import ImageTokenReasoningLLM, Prompt
 from model.network.image_tokenizer import Message
 from tests.small import picture
 
-CONFIG = FeedbackConfig(steps=3, learning_rate=1e-2, rank=2, fisher_samples=2)
+NO_DEADLINE = float("inf")
+CONFIG = FeedbackConfig(steps=3, learning_rate=1e-2, rank=2, fisher_samples=2, ewc_weight=1.0)
 COLOURS = ("red", "green", "blue", "white", "black", "yellow", "grey", "pink")
 
 
@@ -71,7 +72,7 @@ def test_liked_answers_become_likelier_and_disliked_ones_less(
         None,
         replace(CONFIG, steps=12),
         canary=lambda _: 1.0,
-        deadline_s=60,
+        deadline_s=NO_DEADLINE,
     )
     assert update.kept, update.reason
     gain_B = _gains(student, update.student, votes)
@@ -88,7 +89,7 @@ def test_the_adapter_put_on_the_old_student_gives_the_new_one(
 ) -> None:
     student = tiny_student
     update = learn_from_votes(
-        student, _votes(student), [], None, CONFIG, canary=lambda _: 1.0, deadline_s=60
+        student, _votes(student), [], None, CONFIG, canary=lambda _: 1.0, deadline_s=NO_DEADLINE
     )
     assert update.adapter is not None
     again = with_adapter(student, update.adapter)
@@ -102,7 +103,13 @@ def test_an_update_that_costs_known_answers_is_thrown_away(
     student = tiny_student
     told = iter([0.90, 0.70, 0.80, 0.88])
     update = learn_from_votes(
-        student, _votes(student), [], None, CONFIG, canary=lambda _: next(told), deadline_s=60
+        student,
+        _votes(student),
+        [],
+        None,
+        CONFIG,
+        canary=lambda _: next(told),
+        deadline_s=NO_DEADLINE,
     )
     assert not update.kept
     assert update.student is student
@@ -120,7 +127,7 @@ def test_a_point_may_be_lost(tiny_student: ImageTokenReasoningLLM) -> None:
         None,
         CONFIG,
         canary=lambda _: next(told),
-        deadline_s=60,
+        deadline_s=NO_DEADLINE,
     )
     assert update.kept
     assert update.figures.forgetting == pytest.approx(0.01)
@@ -131,11 +138,11 @@ def test_half_of_it_is_kept_where_all_of_it_costs_too_much(
 ) -> None:
     votes = _votes(tiny_student)
     whole = learn_from_votes(
-        tiny_student, votes, [], None, CONFIG, canary=lambda _: 1.0, deadline_s=60
+        tiny_student, votes, [], None, CONFIG, canary=lambda _: 1.0, deadline_s=NO_DEADLINE
     )
     told = iter([0.90, 0.80, 0.90])
     half = learn_from_votes(
-        tiny_student, votes, [], None, CONFIG, canary=lambda _: next(told), deadline_s=60
+        tiny_student, votes, [], None, CONFIG, canary=lambda _: next(told), deadline_s=NO_DEADLINE
     )
     assert half.kept
     assert "50%" in half.reason
@@ -158,7 +165,7 @@ def test_pairs_and_typed_answers_teach(tiny_student: ImageTokenReasoningLLM) -> 
         None,
         replace(CONFIG, steps=8),
         canary=lambda _: 1.0,
-        deadline_s=60,
+        deadline_s=NO_DEADLINE,
     )
     kept = _gains(tiny_student, update.student, pairs)
     rejected = _gains(
@@ -183,7 +190,7 @@ def test_a_loss_that_is_no_number_changes_nothing(tiny_student: ImageTokenReason
         None,
         replace(CONFIG, ewc_weight=0.0),
         canary=lambda _: 1.0,
-        deadline_s=60,
+        deadline_s=NO_DEADLINE,
     )
     assert not update.kept
     assert "not a number" in update.reason
@@ -203,7 +210,7 @@ def test_the_anchor_holds_what_known_answers_depend_on(
             None,
             replace(CONFIG, steps=12, ewc_weight=weight, replay_weight=0.0),
             canary=lambda _: 1.0,
-            deadline_s=60,
+            deadline_s=NO_DEADLINE,
         )
         assert update.anchor is not None
         after = {
@@ -228,7 +235,7 @@ def test_too_few_votes_teach_nothing(tiny_student: ImageTokenReasoningLLM) -> No
     student = tiny_student
     votes = _votes(student)[:7]
     update = learn_from_votes(
-        student, [*votes, votes[0]], [], None, CONFIG, canary=lambda _: 1.0, deadline_s=60
+        student, [*votes, votes[0]], [], None, CONFIG, canary=lambda _: 1.0, deadline_s=NO_DEADLINE
     )
     assert not update.kept
     assert "7 votes" in update.reason, "an answer that was voted on twice counts once"
@@ -248,7 +255,7 @@ def test_no_time_means_one_step_and_a_wish_to_stop_means_no_change(
         None,
         CONFIG,
         canary=Canary([]),
-        deadline_s=60,
+        deadline_s=NO_DEADLINE,
         cancelled=lambda: True,
     )
     assert not stopped.kept

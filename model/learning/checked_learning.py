@@ -46,6 +46,53 @@ class CheckedBatch:
         return self
 
 
+class _Rounds:
+    """The batches of an update: in each some questions are asked, and every answer is judged."""
+
+    def __init__(
+        self, update: GuardedUpdate, prompts: Sequence[Prompt], judge: Judge, longest: int
+    ) -> None:
+        self._update, self._prompts, self._judge = update, prompts, judge
+        self._longest = longest
+        self.questions = max(1, update.config.votes_per_step // update.config.samples)
+        self.rewards: list[float] = []
+        self.seen: list[SeenLesson] = []
+
+    def __call__(self, step: int) -> CheckedBatch:
+        """Draw the answers of a step from the copy as it is now."""
+        student, config = self._update.student, self._update.config
+        numbers = drawn(range(len(self._prompts)), self.questions, step, config.seed)
+        told = draw(
+            self._update.learner,
+            [self._prompts[number] for number in numbers],
+            config.samples,
+            longest=self._longest,
+            seed=config.seed + 1 + step,
+        )
+        asked = list(zip(numbers, told, strict=True))
+        lessons = [answered(self._prompts[n], each.ids) for n, answers in asked for each in answers]
+        seen = look(student, lessons)
+        rewards = [[self._judge(n, words(student, a.ids)) for a in answers] for n, answers in asked]
+        reward_GK = torch.tensor(rewards)
+        self.rewards.append(float(reward_GK.mean()))
+        self.seen += seen
+        chance_GK = torch.tensor([[sum(a.logprobs) for a in answers] for answers in told])
+        drift_GK = chance_GK - totals(student, seen).view_as(chance_GK)
+        advantage_GK = rloo_advantages(reward_GK - config.kl_weight * drift_GK)
+        replayed = drawn(self._update.replay, config.replayed_per_step, step, config.seed + 1)
+        return CheckedBatch(seen, advantage_GK.flatten(), replayed)
+
+    def figures(self, changed: ImageTokenReasoningLLM) -> dict[str, float]:
+        """Rewards of the first and the last quarter of the steps, and how far the copy went."""
+        quarter = max(1, len(self.rewards) // 4)
+        return {
+            "votes": len(self.seen),
+            "kl": divergence(changed, self._update.student, self.seen[-32:]),
+            "reward_before": sum(self.rewards[:quarter]) / quarter,
+            "reward_after": sum(self.rewards[-quarter:]) / quarter,
+        }
+
+
 def learn_from_checker(
     student: ImageTokenReasoningLLM,
     prompts: Sequence[Prompt],
@@ -62,7 +109,8 @@ def learn_from_checker(
     """Teach a copy of ``student`` to give answers that the judge likes.
 
     ``config.samples`` answers of at most ``longest`` tokens are drawn for each prompt of a step;
-    the guard rails are those of ``learn_from_votes``.
+    the guard rails are those of ``learn_from_votes``. ``votes`` of the figures counts the answers
+    that were judged.
     """
     update = GuardedUpdate(
         student,
@@ -73,40 +121,7 @@ def learn_from_checker(
         deadline_s=deadline_s,
         cancelled=cancelled,
     )
-    rewards: list[float] = []
-    asked: list[SeenLesson] = []
-    together = max(1, config.votes_per_step // config.samples)
-
-    def batch(step: int) -> CheckedBatch:
-        numbers = drawn(range(len(prompts)), together, step, config.seed)
-        told = draw(
-            update.learner,
-            [prompts[number] for number in numbers],
-            config.samples,
-            longest=longest,
-            seed=config.seed + 1 + step,
-        )
-        seen = look(
-            student,
-            [
-                answered(prompts[number], answer.ids)
-                for number, answers in zip(numbers, told, strict=True)
-                for answer in answers
-            ],
-        )
-        reward_GK = torch.tensor(
-            [
-                [judge(number, words(student, answer.ids)) for answer in answers]
-                for number, answers in zip(numbers, told, strict=True)
-            ]
-        )
-        rewards.append(float(reward_GK.mean()))
-        asked.extend(seen[:: config.samples])
-        drawn_GK = torch.tensor([[sum(a.logprobs) for a in answers] for answers in told])
-        drift_GK = drawn_GK - totals(student, seen).view_as(drawn_GK)
-        advantage_GK = rloo_advantages(reward_GK - config.kl_weight * drift_GK)
-        replayed = drawn(update.replay, config.replayed_per_step, step, config.seed + 1)
-        return CheckedBatch(seen, advantage_GK.flatten(), replayed)
+    rounds = _Rounds(update, prompts, judge, longest)
 
     def loss(learner: ImageTokenReasoningLLM, batch: CheckedBatch) -> Tensor:
         told = policy_loss(score(learner, batch.seen).total_B, batch.advantage_B) + update.pull()
@@ -114,16 +129,8 @@ def learn_from_checker(
             told = told + config.replay_weight * mean_losses(learner, batch.replayed).mean()
         return told
 
-    update.fit(batch, loss)
-    quarter = max(1, len(rewards) // 4)
-    return update.finish(
-        lambda changed: {
-            "votes": len(rewards) * together * config.samples,
-            "kl": divergence(changed, student, asked[-32:]),
-            "reward_before": sum(rewards[:quarter]) / quarter,
-            "reward_after": sum(rewards[-quarter:]) / quarter,
-        }
-    )
+    update.fit(rounds, loss)
+    return update.finish(rounds.figures)
 
 
 def words(student: ImageTokenReasoningLLM, ids: Sequence[int]) -> str:

@@ -64,13 +64,14 @@ def await_word() -> str:
 
 
 class Team:
-    """The processes of one training loop; ``on_cpu`` leaves a GPU alone."""
+    """The processes of one training loop."""
 
     def __init__(self, *, on_cpu: bool = False) -> None:
         # pictures and heads are not part of every batch: their weights then get no gradient
         unused = DistributedDataParallelKwargs(find_unused_parameters=True)
         self.accelerator = Accelerator(
-            cpu=on_cpu, kwargs_handlers=[unused, InitProcessGroupKwargs(timeout=PATIENCE)]
+            cpu=on_cpu,
+            kwargs_handlers=[unused, InitProcessGroupKwargs(timeout=PATIENCE)],
         )
         self.count = self.accelerator.num_processes
         self.first = self.accelerator.is_main_process

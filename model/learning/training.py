@@ -73,8 +73,7 @@ def fit(
     ``batches(step)`` returns the batch of a step; ``on_step`` is called after each one and may
     ask to pause or stop. The checkpoint is written every ``checkpoint_every_s`` seconds and
     whenever the loop ends. Of several processes the first one's ``batches``, which must be
-    ``SharedBatches``, and ``on_step`` count for all. With ``on_cpu`` the model stays where it is
-    even if there is a GPU.
+    ``SharedBatches``, and ``on_step`` count for all. With ``on_cpu`` no GPU is used.
     """
     team = Team(on_cpu=on_cpu)
     accelerator = team.accelerator
