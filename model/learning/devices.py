@@ -64,7 +64,7 @@ def await_word() -> str:
 
 
 class Team:
-    """The processes of one training loop; ``on_cpu`` leaves a GPU alone."""
+    """The processes of one training loop."""
 
     def __init__(self, *, on_cpu: bool = False) -> None:
         # pictures and heads are not part of every batch: their weights then get no gradient

@@ -37,8 +37,8 @@ def page(browser: Any, make_app: Callable[..., App], hub: HubServer) -> Iterator
     assert found.strangers == []
 
 
-def fold(page: Any, name: str) -> None:
-    page.locator("#switcher").get_by_role("button", name=name, exact=True).click()
+def fold(page: Any, part: str, name: str) -> None:
+    page.locator(part).get_by_role("button", name=name).first.click()
 
 
 def fill(page: Any, part: str, words: str) -> None:
@@ -52,7 +52,7 @@ def narrow_is_wide_enough(page: Any) -> None:
 
 
 def test_a_student_goes_to_the_hub_and_back(page: Any, hub: HubServer) -> None:
-    fold(page, "Hugging Face")
+    fold(page, "#hub", "Hugging Face")
     fill(page, "#hub-repo", "egg")
     page.locator("#hub-push").click()
     expect(page.locator("#hub-progress")).to_contain_text(
@@ -70,11 +70,11 @@ def test_a_student_goes_to_the_hub_and_back(page: Any, hub: HubServer) -> None:
 
 
 def test_a_server_answers_in_the_chat_and_int8_is_remembered(page: Any) -> None:
-    fold(page, "Precision of the weights")
+    fold(page, "#precision", "Precision of the weights")
     page.locator("#precision-choice").get_by_text("int8").click()
     expect(page.locator("#header-student")).to_contain_text("int8")
     with OllamaServer(answer=lambda messages: "It boils over.") as server:
-        fold(page, "A model on an Ollama server")
+        fold(page, "#sources", "A model on an Ollama server")
         fill(page, "#source-address", server.url)
         page.locator("#source-look").click()
         expect(page.locator("#source-note")).to_contain_text("2 models that can chat")

@@ -56,12 +56,15 @@ def test_eight_thumbs_change_the_next_answer_and_undo_brings_the_old_one_back(
     open_tab(page, "Chat")
     asked = "What is number nine?"
     before = _ask(page, asked)
+    chip = page.locator("#header-student")
+    untaught = chip.inner_text().split("·")[-1].strip()
     for number in range(8):
         _ask(page, f"What is number {number}?")
         _vote_down(page, number + 1)
     news = page.locator("#chat-learning")
     expect(news).to_contain_text("learned from 8 votes", timeout=LEARN_LIMIT_MS)
-    taught = page.locator("#header-student").inner_text()
+    expect(chip).not_to_contain_text(untaught)
+    taught = chip.inner_text().split("·")[-1].strip()
 
     after = _ask(page, asked)
     assert after != before, "the next answer of this kind is another one"
@@ -71,7 +74,7 @@ def test_eight_thumbs_change_the_next_answer_and_undo_brings_the_old_one_back(
     page.goto(app.url)
     wait_for_student(page)
     open_tab(page, "Chat")
-    expect(page.locator("#header-student")).to_contain_text(taught.split("·")[-1].strip())
+    expect(chip).to_contain_text(taught)
     expect(news).to_contain_text("learned from 8 votes")
     page.get_by_role("button", name="Learning from votes").click()
     expect(page.locator("#votes-body")).to_contain_text("known questions")
@@ -80,6 +83,7 @@ def test_eight_thumbs_change_the_next_answer_and_undo_brings_the_old_one_back(
 
     news.get_by_role("button", name=re.compile("Undo")).click()
     expect(page.locator("#votes-body")).to_contain_text("undone")
+    expect(chip).to_contain_text(untaught)
     assert _ask(page, asked) == before, "same seed, same text"
     assert not seen.strangers
     page.close()
