@@ -71,7 +71,7 @@ def test_a_student_goes_to_the_hub_and_back(page: Any, hub: HubServer) -> None:
 
 def test_a_server_answers_in_the_chat_and_int8_is_remembered(page: Any) -> None:
     fold(page, "#precision", "Precision of the weights")
-    page.locator("#precision-choice").get_by_text("int8").click()
+    page.locator("#precision-choice").get_by_text("int8 (8 bits)").click()
     expect(page.locator("#header-student")).to_contain_text("int8")
     with OllamaServer(answer=lambda messages: "It boils over.") as server:
         fold(page, "#sources", "A model on an Ollama server")
