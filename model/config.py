@@ -281,6 +281,16 @@ class DistillConfig:
             raise ConfigError(
                 f"There are {len(self.own_answers)} answers to {len(self.own_prompts)} prompts."
             )
+        if self.processes > 1 and self.learn_from == "measure":
+            raise ConfigError(
+                f"Measuring trains two students in turn, which {self.processes} processes cannot "
+                "share. Choose one process, or logprobs."
+            )
+        if self.tokenizer == "teacher" and self.teacher != "ollama":
+            raise ConfigError(
+                "The built-in teacher has 0 tokens of its own. Choose the shipped tokenizer, or a "
+                "teacher on Ollama."
+            )
         if self.teacher == "none":
             self._check_answers()
 
@@ -296,16 +306,6 @@ class DistillConfig:
             raise ConfigError(
                 f"{len(self.own_prompts) - given} of {len(self.own_prompts)} prompts have no "
                 "answer. Write answers after a tab, or choose a teacher."
-            )
-        if self.processes > 1 and self.learn_from == "measure":
-            raise ConfigError(
-                f"Measuring trains two students in turn, which {self.processes} processes cannot "
-                "share. Choose one process, or logprobs."
-            )
-        if self.tokenizer == "teacher" and self.teacher != "ollama":
-            raise ConfigError(
-                "The built-in teacher has 0 tokens of its own. Choose the shipped tokenizer, or a "
-                "teacher on Ollama."
             )
 
     @property

@@ -65,7 +65,7 @@ def test_truncated_weights_are_refused(bundle: Path) -> None:
 
 
 def test_weights_of_another_shape_are_named_with_both_shapes(bundle: Path) -> None:
-    _edit(bundle, lambda values: values.update(intermediate_size=96))
+    _edit(bundle, lambda v: v["image_token_reasoning"]["decoder"].update(intermediate_size=96))
     with pytest.raises(BundleIncompatible, match=r"\(48, 80\) instead of \(48, 96\)"):
         ImageTokenReasoningLLM.load_from_bundle(bundle)
 

@@ -71,7 +71,11 @@ ONLY_IN = {
         "model/bundles/ollama_deploy.py",
         "model/bundles/hub.py",
     ),
-    "huggingface_hub": ("model/bundles/hub.py", "model/bundles/hub_card.py"),
+    "huggingface_hub": (
+        "model/bundles/hub.py",
+        "model/bundles/hub_card.py",
+        "model/bundles/checkpoints.py",
+    ),
     "subprocess": ("model/jobs/",),
     "gradio": ("webapp/", "app.py"),
 }

@@ -160,7 +160,7 @@ def test_the_teacher_knows_what_it_can_do(url: str) -> None:
     status = OllamaTeacher(address=url).status()
     assert status.reachable
     (model,) = status.models
-    assert (model.name, model.sees_pictures, model.thinks) == ("shipped:latest", True, False)
+    assert (model.name, model.sees_pictures, model.thinks) == ("shipped:latest", True, True)
 
 
 def test_one_app_teaches_another(
