@@ -1,5 +1,6 @@
 # make run    start the app (makes .venv the first time)
 # make test   everything, browser tests included
+# make long   the tests that take minutes each: large graphs, pretrained students, votes, whole runs
 # make quick  without the browser and the slow tests
 # make check  format, lint, types
 # make bench  every benchmark
@@ -10,16 +11,19 @@ BIN := .venv/bin
 RUNTIME := .venv/.runtime
 TOOLS := .venv/.tools
 
-.PHONY: run test quick check bench student browser
+.PHONY: run test long quick check bench student browser
 
 run: $(RUNTIME)
 	$(BIN)/python app.py $(OPTIONS)
 
 test: $(TOOLS) browser
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not long"
+
+long: $(TOOLS) browser
+	$(BIN)/python -m pytest -m long
 
 quick: $(TOOLS)
-	$(BIN)/python -m pytest -m "not browser and not slow"
+	$(BIN)/python -m pytest -m "not browser and not slow and not long"
 
 check: $(TOOLS)
 	$(BIN)/ruff format --check .

@@ -12,7 +12,7 @@ import pytest
 from tests.browser.conftest import App, visit, wait_for_student
 from tests.ollama_server import OllamaServer
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.long]
 playwright_api = pytest.importorskip("playwright.sync_api")
 expect = playwright_api.expect
 LONG_MS = 240_000
@@ -61,11 +61,3 @@ def test_a_student_is_written_downloaded_and_pushed(exporting: Any, tmp_path: Pa
         expect(rows.nth(4)).to_contain_text("+ 3 pictures")
         expect(table.locator("tbody")).not_to_contain_text("✗")
         assert "taken-along:latest" in server.blobs.made
-
-
-def test_cancel_ends_an_export_and_leaves_no_folder(exporting: Any) -> None:
-    exporting.locator("#export-write").click()
-    exporting.locator("#export-cancel").click()
-    expect(exporting.locator("#export-progress")).to_contain_text("Stopped.")
-    expect(exporting.locator("#export-cancel")).to_be_hidden()
-    expect(exporting.locator("#export-file")).to_be_hidden()

@@ -11,7 +11,7 @@ import pytest
 
 from tests.browser.conftest import App, open_tab, visit
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.long]
 playwright_api = pytest.importorskip("playwright.sync_api")
 expect = playwright_api.expect
 

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.conftest import App, open_tab, visit, wait_for_student
 from tests.small import make_student
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.long]
 LEARN_LIMIT_MS = 600_000
 LAST_ANSWER = """() => {
     const said = [...document.querySelectorAll('#chat-log .bot.message')];
