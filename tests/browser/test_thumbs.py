@@ -64,6 +64,7 @@ def test_eight_thumbs_change_the_next_answer_and_undo_brings_the_old_one_back(
     news = page.locator("#chat-learning")
     expect(news).to_contain_text("learned from 8 votes", timeout=LEARN_LIMIT_MS)
     expect(chip).not_to_contain_text(untaught)
+    wait_for_student(page)
     taught = chip.inner_text().split("·")[-1].strip()
 
     after = _ask(page, asked)
