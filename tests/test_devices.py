@@ -18,6 +18,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_two_processes_take_the_steps_of_one(tmp_path: Path) -> None:
     out = tmp_path / "curve.json"
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]

@@ -39,6 +39,7 @@ def _run(workspace: Workspace, config: DistillConfig) -> RunInfo:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     "changes", [{"packing": True, "save_memory": True}, {"processes": 2}], ids=["one", "two"]
 )
