@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import random
 import sys
 import time
@@ -23,6 +22,7 @@ from PIL import Image
 from benchmarks.choices import by_pixels, choice, chosen
 from benchmarks.style import WORK, measure
 from model.bundles.bundle import read_bundle
+from model.comparing.significance import wilson
 from model.learning.answering import answers, prompt_of
 from model.learning.examples import Lesson
 from model.learning.familiarity import judge_line
@@ -39,16 +39,6 @@ from model.paths import SHIPPED_BUNDLE
 STRETCH = 1_000_000
 """Numbers of one seed's questions begin at this multiple of it."""
 Judge = Callable[[str, Example], bool]
-
-
-def interval(right: float, asked: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share."""
-    if not asked:
-        return 0.0, 1.0
-    share = right / asked
-    middle = (share + z * z / (2 * asked)) / (1 + z * z / asked)
-    half = z / (1 + z * z / asked) * math.sqrt(share * (1 - share) / asked + (z / asked / 2) ** 2)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def word_for_word(said: str, drawn: Example) -> bool:
@@ -131,7 +121,8 @@ class Table:
 
     def share(self, name: str, right: float, asked: int) -> float:
         """A row that is a share."""
-        value, (low, high) = right / asked, interval(right, asked)
+        value = right / asked
+        low, high = wilson(value, asked)
         self.figures[name] = round(value, 4)
         print(f"{name:<34}{asked:>6}{value:>8.3f}   {low:.3f}–{high:.3f}", flush=True)
         return value

@@ -291,6 +291,9 @@ class TeacherStatus:
     models: tuple[TeacherModel, ...] = ()
 
 
+Signal = Literal["go", "pause", "stop"]
+"""What a run is asked to do after a step."""
+
 RunState = Literal[
     "queued", "running", "collected", "paused", "interrupted", "done", "failed", "cancelled"
 ]

@@ -14,6 +14,7 @@ import torch
 
 from model.bundles.adapter_file import apply_adapter, read_tensors, stacked, write_tensors
 from model.bundles.bundle import read_bundle
+from model.comparing.significance import wilson
 from model.config import FeedbackConfig, SampleConfig
 from model.errors import BundleIncompatible, InputError
 from model.feedback_records import AnswerId, UpdateId
@@ -25,7 +26,7 @@ from model.learning import vote_lessons
 from model.learning.vote_lessons import typed_tokens
 from model.model import ImageTokenReasoningLLM
 from model.records import AnswerStats, StudentId, Turn
-from model.serving.feedback import reward_rates, wilson
+from model.serving.feedback import reward_rates
 from model.serving.students import EnginePool
 from model.workspace import Workspace
 from tests.small import make_student
@@ -326,7 +327,7 @@ def test_rates_are_told_for_each_update_in_turn() -> None:
     first, new = UpdateId(1), None
     points = reward_rates([(1.0, first), (-1.0, first), (1.0, new), (1.0, new)])
     assert [(point.votes, point.rate) for point in points] == [(2, 0.5), (4, 1.0)]
-    assert wilson(5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
+    assert wilson(5 / 10, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
     assert wilson(0, 0) == (0.0, 1.0)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from model.model import ImageTokenReasoningLLM
 from model.records import AnswerStats
-from model.scripts import benchmark_model, compare_models, interactive_demo
+from model.scripts import benchmark_model, compare_models, console, interactive_demo
 from tests.json_schema import faults
 from tests.test_comparing import SCHEMA
 
@@ -174,7 +174,7 @@ def test_a_line_that_cannot_be_done_is_told_and_the_demo_goes_on(
 
 def test_the_demo_completes_commands_files_and_things(place: list[str]) -> None:
     options = interactive_demo._parser().parse_args(place)
-    with interactive_demo.OpenWorkspace(options) as workspace:
+    with console.OpenWorkspace(options) as workspace:
         student = workspace.students()[0]
         demo = interactive_demo.Demo(workspace, student, as_json=False)
         assert demo.completenames("t") == ["temp", "tokens", "triplet"]

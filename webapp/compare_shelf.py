@@ -17,20 +17,13 @@ from webapp.compare_format import board_html
 from webapp.compare_view import CompareView, followed
 from webapp.formatting import file_size
 from webapp.run_format import ago
-from webapp.widgets import QUIET, bind, say, served
+from webapp.widgets import FETCH_FILE, QUIET, bind, say, served
 
 _KINDS: tuple[tuple[ReportKind, str], ...] = (
     ("json", "Export JSON"),
     ("csv", "Export CSV"),
     ("html", "Export HTML report"),
 )
-_FETCH = """file => {
-    if (!file || !file.url) return;
-    const link = document.createElement('a');
-    link.href = file.url;
-    link.download = file.orig_name || '';
-    link.click();
-}"""
 
 
 @dataclass(frozen=True)
@@ -71,7 +64,7 @@ def wire_shelf(door: Door, view: CompareView, shelf: CompareShelf) -> None:
         made = button.click(
             bind(door, partial(on_export, kind=kind)), [view.shown], [shelf.file], **QUIET
         )
-        made.success(None, [shelf.file], None, js=_FETCH, **QUIET)
+        made.success(None, [shelf.file], None, js=FETCH_FILE, **QUIET)
     shelf.earlier.input(
         bind(door, on_open),
         [shelf.earlier],

@@ -15,7 +15,7 @@ from model.errors import InputError, ReasonerError
 from model.graph_records import ExportKind, ImportPreview, ImportResult, RowProblem
 from webapp.backend import Backend, Door
 from webapp.formatting import error_html, file_size, muted_html, note_html, triplet_words
-from webapp.widgets import QUIET, bind, served, uploaded
+from webapp.widgets import FETCH_FILE, QUIET, bind, served, uploaded
 
 KINDS: tuple[tuple[str, ExportKind], ...] = (
     ("CSV", "csv"),
@@ -24,13 +24,6 @@ KINDS: tuple[tuple[str, ExportKind], ...] = (
     ("ZIP with pictures", "zip"),
     ("Web page", "html"),
 )
-# The button may not be on the page yet when its file is: the download does not wait for it.
-_FETCH_FILE = """(file) => {
-  const link = document.createElement("a");
-  link.href = file.url;
-  link.download = file.orig_name;
-  link.click();
-}"""
 _KIND_WORDS = {"csv": "table (CSV)", "jsonl": "JSON Lines", "graphml": "GraphML", "zip": "ZIP"}
 
 
@@ -63,7 +56,7 @@ def build_exchange(door: Door, note: Any, changed: Any) -> None:
         bring = _draw_import()
     for kind, button in buttons:
         made = button.click(bind(door, partial(export_file, kind=kind)), None, [file], **QUIET)
-        made.success(None, [file], None, js=_FETCH_FILE, **QUIET)
+        made.success(None, [file], None, js=FETCH_FILE, **QUIET)
     _wire_import(door, bring, note, changed)
 
 

@@ -30,6 +30,16 @@ QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 """Options of a listener that serves the page only, and does not dim what it updates."""
 
 
+FETCH_FILE = """file => {
+    if (!file || !file.url) return;
+    const link = document.createElement('a');
+    link.href = file.url;
+    link.download = file.orig_name || '';
+    link.click();
+}"""
+"""Downloads a file that was just made; its button may not be on the page yet."""
+
+
 @dataclass(frozen=True)
 class Wire:
     """A listener with its ends, so that another tab can pull it without knowing what it does.

@@ -18,7 +18,10 @@ Floats = npt.NDArray[np.float64]
 
 
 def wilson(share: float, n: int) -> tuple[float, float]:
-    """The 95 % Wilson score interval of a share measured on ``n`` questions."""
+    """The 95 % Wilson score interval of a share measured on ``n`` questions.
+
+    Source: Wilson 1927, https://doi.org/10.2307/2276774.
+    """
     if n <= 0:
         return 0.0, 1.0
     z2 = _Z_95**2

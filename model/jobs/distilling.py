@@ -11,12 +11,11 @@ from typing import Any
 from model import paths
 from model.config import DistillConfig
 from model.errors import InputError, RunError
-from model.jobs.jobs import RESUMABLE
+from model.jobs.jobs import unfinished_or_new
 from model.jobs.run_log import StoreRunLog
 from model.jobs.worker import run_in_this_process
 from model.knowledge.store import Store
 from model.model import ImageTokenReasoningLLM
-from model.records import RunInfo
 
 
 def distil_from_ollama(
@@ -52,7 +51,7 @@ def distil_from_ollama(
         )
         store = Store(paths.database(folder))
         stack.callback(store.close)
-        run = run_in_this_process(folder, _unfinished(store, config).id, StoreRunLog)
+        run = run_in_this_process(folder, unfinished_or_new(store, config).id, StoreRunLog)
         if run.student is None:
             raise RunError(run.message or f"The run is {run.state}; there is no student.")
         return ImageTokenReasoningLLM.load_from_bundle(paths.students(folder) / run.student)
@@ -66,11 +65,3 @@ def _fresh(folder: Path) -> Path:
             file.unlink()
         folder.rmdir()
     return folder
-
-
-def _unfinished(store: Store, config: DistillConfig) -> RunInfo:
-    """The run with the very same settings that was broken off, or a new one."""
-    for run in store.runs():
-        if run.config == config and (run.state in RESUMABLE or run.state == "queued"):
-            return run
-    return store.create_run(config, config.title)

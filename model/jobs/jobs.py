@@ -19,6 +19,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from model.config import DistillConfig
 from model.errors import RunError
 from model.jobs.child import Child, start_child, still_starting
 from model.knowledge.store import Store
@@ -31,6 +32,14 @@ LEAVE_S = 8.0
 LOG_BYTES = 32_000
 LOG_LINES = 200
 RESUMABLE = frozenset({"collected", "paused", "interrupted", "failed"})
+
+
+def unfinished_or_new(store: Store, config: DistillConfig) -> RunInfo:
+    """The run with the very same settings that was not finished, or a new one."""
+    for run in store.runs():
+        if run.config == config and (run.state in RESUMABLE or run.state == "queued"):
+            return run
+    return store.create_run(config, config.title)
 
 
 def run_folder(workspace: Path, run: RunId) -> Path:

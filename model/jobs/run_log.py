@@ -9,8 +9,7 @@ from typing import Any
 from model.knowledge.pictures import Pictures
 from model.knowledge.store import Store
 from model.learning.knowledge_transfer import Progress, failed_words
-from model.learning.training import Signal
-from model.records import Metric, RunId, RunSample, Series
+from model.records import Metric, RunId, RunSample, Series, Signal
 from model.teachers.base import Question
 
 FLUSH_S = 0.5

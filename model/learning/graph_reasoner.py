@@ -24,8 +24,9 @@ from model.config import TrainConfig
 from model.errors import InputError
 from model.knobs import check_limits, knob
 from model.learning.graph_questions import GraphQuestion, GraphTable
-from model.learning.training import FitResult, Signal, StepReport, fit
+from model.learning.training import FitResult, StepReport, fit
 from model.network.graph_attention import Frontier, GraphAttention, TypedEdges, Walk, WalkLimits
+from model.records import Signal
 
 log = logging.getLogger(__name__)
 PAD, UNKNOWN = 0, 1

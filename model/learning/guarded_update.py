@@ -24,8 +24,9 @@ from model.learning.answer_scores import SeenLesson, answered, look, score
 from model.learning.drawing import draw
 from model.learning.ewc import Anchor, fisher_information
 from model.learning.examples import EncodedLesson
-from model.learning.training import AnyBatch, Signal, StepReport, fit
+from model.learning.training import AnyBatch, StepReport, fit
 from model.model import ImageTokenReasoningLLM, Prompt
+from model.records import Signal
 
 LONGEST_SAMPLE = 48
 """Tokens of an answer that is drawn to see which weights matter."""

@@ -29,7 +29,7 @@ from model.learning.run_collector import LAST_ANSWERS_S, collector_of, wants_log
 from model.learning.run_talk import Progress as Progress
 from model.learning.run_talk import RunLog as RunLog
 from model.learning.taught_lessons import TaughtLessons, lesson_from
-from model.learning.training import FitResult, Signal, StepReport, fit, load_checkpoint
+from model.learning.training import FitResult, StepReport, fit, load_checkpoint
 from model.learning.transfer_loss import (
     GuidedBatch,
     GuidedLesson,
@@ -40,7 +40,7 @@ from model.learning.transfer_loss import (
 from model.model import ImageTokenReasoningLLM
 from model.network.image_tokenizer import Message
 from model.network.text_tokenizer import PAD
-from model.records import Series
+from model.records import Series, Signal
 from model.teachers.base import Question, Teacher, TellsVocabulary
 
 log = logging.getLogger(__name__)

@@ -9,10 +9,10 @@ from model.config import DistillConfig
 from model.errors import TeacherReplyInvalid
 from model.learning.answer_filter import fault_of
 from model.learning.collecting import AskSettings, Collector, Listener, TraceStore
+from model.records import Signal
 from model.teachers.base import MOST_LOGPROBS, Question, Teacher, TeacherAnswer
 from model.teachers.given import GIVEN
 
-Signal = Literal["go", "pause", "stop"]
 LAST_ANSWERS_S = 5.0
 """How long the end of a run waits for answers that are still being given."""
 WITHOUT_LOGPROBS = ("builtin", GIVEN)

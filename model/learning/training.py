@@ -21,10 +21,10 @@ from torch import Tensor, nn
 from model.config import TrainConfig
 from model.learning.devices import Team
 from model.learning.muon import Muon
+from model.records import Signal
 
 log = logging.getLogger(__name__)
 
-Signal = Literal["go", "pause", "stop"]
 AnyBatch = TypeVar("AnyBatch", bound="Any")
 
 

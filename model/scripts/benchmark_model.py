@@ -23,10 +23,10 @@ from model.records import Answer, AnswerStats, StudentId, Turn
 from model.scripts.console import (
     INTERRUPTED,
     Interrupt,
-    OpenWorkspace,
     add_workspace_options,
     bar,
     find_student,
+    in_workspace,
     write_json,
 )
 from model.workspace import Workspace
@@ -35,12 +35,7 @@ from model.workspace import Workspace
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure; 0 when it is done, 1 when it cannot be, 130 after Ctrl-C."""
     options = _parser().parse_args(arguments)
-    try:
-        with OpenWorkspace(options) as workspace:
-            return _benchmark(workspace, options)
-    except (ReasonerError, OSError) as error:
-        print(f"{error}", file=sys.stderr)
-        return 1
+    return in_workspace(options, lambda workspace: _benchmark(workspace, options))
 
 
 def _parser() -> argparse.ArgumentParser:

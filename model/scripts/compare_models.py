@@ -27,14 +27,13 @@ from model.compare_records import (
 )
 from model.comparing.report import WORDS, figure, names_of
 from model.config import SampleConfig
-from model.errors import ReasonerError
 from model.scripts.console import (
     INTERRUPTED,
     Interrupt,
-    OpenWorkspace,
     add_workspace_options,
     bar,
     find_student,
+    in_workspace,
 )
 from model.workspace import Workspace
 
@@ -44,12 +43,7 @@ _DRAWN = ("temperature", "max_tokens", "seed")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare; 0 when it is done, 1 when it cannot be, 130 after Ctrl-C."""
     options = _parser().parse_args(arguments)
-    try:
-        with OpenWorkspace(options) as workspace:
-            return _compare(workspace, options)
-    except (ReasonerError, OSError) as error:
-        print(f"{error}", file=sys.stderr)
-        return 1
+    return in_workspace(options, lambda workspace: _compare(workspace, options))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -6,11 +6,12 @@ import argparse
 import json
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from model import paths
-from model.errors import BundleNotFound
+from model.errors import BundleNotFound, ReasonerError
 from model.records import StudentId, StudentInfo
 from model.serving.students import EnginePool
 from model.workspace import Workspace
@@ -48,6 +49,16 @@ class OpenWorkspace:
     def __exit__(self, *fault: object) -> None:
         self._pool.close()
         self._workspace.close()
+
+
+def in_workspace(options: argparse.Namespace, work: Callable[[Workspace], int]) -> int:
+    """The exit code of ``work``; 1, with words on stderr, if it cannot be done."""
+    try:
+        with OpenWorkspace(options) as workspace:
+            return work(workspace)
+    except (ReasonerError, OSError) as error:
+        print(f"{error}", file=sys.stderr)
+        return 1
 
 
 def find_student(workspace: Workspace, wanted: str) -> StudentInfo:

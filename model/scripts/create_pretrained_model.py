@@ -21,13 +21,12 @@ from accelerate import Accelerator
 from model import paths
 from model.config import DistillConfig
 from model.errors import ReasonerError
-from model.jobs.jobs import RESUMABLE
+from model.jobs.jobs import unfinished_or_new
 from model.jobs.run_log import StoreRunLog
 from model.jobs.worker import run_in_this_process
 from model.knowledge.store import Store
 from model.learning.knowledge_transfer import Progress
 from model.learning.prompt_file import read_prompt_file
-from model.records import RunInfo
 
 TEACHERS = ("builtin", "ollama", "none")
 USUAL_TOPIC = "everyday procedures: cooking, repair, plant care and assembly"
@@ -117,14 +116,6 @@ class ConsoleRunLog(StoreRunLog):
         )
 
 
-def find_or_create(store: Store, config: DistillConfig) -> RunInfo:
-    """The unfinished run with the very same settings, or a new one."""
-    for run in store.runs():
-        if run.config == config and (run.state in RESUMABLE or run.state == "queued"):
-            return run
-    return store.create_run(config, config.title)
-
-
 def main() -> int:
     """Distil; 0 when there is a student, 1 when there is none, 130 after Ctrl-C."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
@@ -135,7 +126,7 @@ def main() -> int:
         if options.device == "cpu":
             Accelerator(cpu=True)  # settles it for the whole process: a GPU would be taken else
         store = Store(paths.database(options.workspace))
-        run = find_or_create(store, config)
+        run = unfinished_or_new(store, config)
         print(f"run {run.id} in {options.workspace}")
         run = run_in_this_process(options.workspace, run.id, ConsoleRunLog)
     except ReasonerError as error:

@@ -44,8 +44,9 @@ from model.learning.graph_reasoner import (
     rank_answers,
 )
 from model.learning.reasoner_folder import load_reasoner, save_reasoner
-from model.learning.training import Signal, StepReport
+from model.learning.training import StepReport
 from model.paths import database
+from model.records import Signal
 from model.scripts.console import Interrupt
 
 SHOWN_PROBLEMS = 10

@@ -26,7 +26,7 @@ from typing import Any
 from model.config import SampleConfig
 from model.errors import ReasonerError
 from model.records import ROLES, PictureId, Role, StudentId, StudentInfo, TripletDraft, Turn
-from model.scripts.console import INTERRUPTED, OpenWorkspace, add_workspace_options, find_student
+from model.scripts.console import INTERRUPTED, add_workspace_options, find_student, in_workspace
 from model.workspace import Workspace
 
 HISTORY = "demo_history"
@@ -217,14 +217,13 @@ def _on(words: str, name: str) -> bool:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Talk; 0 when it ends, 1 if it cannot begin or a piped line failed, 130 after Ctrl-C."""
     options = _parser().parse_args(arguments)
-    try:
-        with OpenWorkspace(options) as workspace:
-            student = find_student(workspace, options.student)
-            demo = Demo(workspace, student, as_json=options.json)
-            return _talk(demo, options.workspace / HISTORY)
-    except (ReasonerError, OSError) as error:
-        print(f"{error}", file=sys.stderr)
-        return 1
+
+    def talk(workspace: Workspace) -> int:
+        student = find_student(workspace, options.student)
+        demo = Demo(workspace, student, as_json=options.json)
+        return _talk(demo, options.workspace / HISTORY)
+
+    return in_workspace(options, talk)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -38,13 +38,14 @@ from model.learning.recipe import (
 from model.learning.saying import Saying, saying_batch
 from model.learning.sight import SEEING, SPREADING, Sight, SightPlan, sight_batch
 from model.learning.tokenizer_corpus import tokenizer_corpus
-from model.learning.training import Signal, StepReport, fit
+from model.learning.training import StepReport, fit
 from model.learning.tutor import Tutor
 from model.microworld.everyday import Style
 from model.microworld.splits import world_hash
 from model.model import ImageTokenReasoningLLM
 from model.network.text_tokenizer import TextTokenizer
 from model.paths import PROJECT, SHIPPED_BUNDLE
+from model.records import Signal
 
 _COMPILER = shutil.which("c++")
 """With a compiler at hand a step takes two thirds of the time; the lessons are the same."""

@@ -7,12 +7,12 @@ what it learned answers from the next question on, and can be taken back.
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from model.comparing.significance import wilson
 from model.config import FeedbackConfig, SampleConfig
 from model.errors import BundleError, InputError
 from model.feedback_records import (
@@ -203,16 +203,6 @@ def reward_rates(rewards: Sequence[tuple[float, UpdateId | None]]) -> tuple[Rewa
     for _, votes in groupby(rewards, key=lambda each: each[1]):
         liked = [reward > 0 for reward, _ in votes]
         seen += len(liked)
-        low, high = wilson(sum(liked), len(liked))
-        points.append(RewardPoint(seen, sum(liked) / len(liked), low, high))
+        rate = sum(liked) / len(liked)
+        points.append(RewardPoint(seen, rate, *wilson(rate, len(liked))))
     return tuple(points)
-
-
-def wilson(good: int, total: int, z: float = 1.96) -> tuple[float, float]:
-    """95 % interval of a share. Source: Wilson 1927, https://doi.org/10.2307/2276774."""
-    if total == 0:
-        return 0.0, 1.0
-    share, spread = good / total, z * z / total
-    middle = (share + spread / 2) / (1 + spread)
-    half = z / (1 + spread) * math.sqrt(share * (1 - share) / total + spread / (4 * total))
-    return max(0.0, middle - half), min(1.0, middle + half)
