@@ -10,6 +10,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUNTIME := .venv/.runtime
 TOOLS := .venv/.tools
+# Two files of tests at a time; in their own order, for the longest come first.
+BESIDE := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: run test long quick check bench student browser
 
@@ -17,13 +19,13 @@ run: $(RUNTIME)
 	$(BIN)/python app.py $(OPTIONS)
 
 test: $(TOOLS) browser
-	$(BIN)/python -m pytest -m "not long"
+	$(BIN)/python -m pytest -m "not long" $(BESIDE)
 
 long: $(TOOLS) browser
 	$(BIN)/python -m pytest -m long
 
 quick: $(TOOLS)
-	$(BIN)/python -m pytest -m "not browser and not slow and not long"
+	$(BIN)/python -m pytest -m "not browser and not slow and not long" $(BESIDE)
 
 check: $(TOOLS)
 	$(BIN)/ruff format --check .

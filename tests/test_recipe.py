@@ -36,7 +36,7 @@ from model.learning.training import Signal, StepReport, fit
 from model.learning.tutor import Task, Tutor, last_patches, tutor_batch
 from model.microworld.blocks import Block, Scene
 from model.microworld.blocks_pictures import draw_scene
-from model.microworld.blocks_words import cell_label
+from model.microworld.blocks_words import placed_label
 from model.microworld.oracle import KINDS, example
 from model.microworld.talks import TALKS
 from model.model import ImageTokenReasoningLLM
@@ -125,7 +125,7 @@ def test_image_tokens_are_asked_for_the_words_of_what_they_show() -> None:
     assert batch.words_at_P2.tolist() == [[n, patch] for n in (0, 1) for patch in patches]
     scene = blocks.scenes[0]
     assert scene is not None
-    said = [thing.labels[0]] * 9 + [cell_label(scene, cell) for cell in range(9)]
+    said = [thing.labels[0]] * 9 + [placed_label(scene, cell) for cell in range(9)]
     for row, label in zip(batch.words_PW.tolist(), said, strict=True):
         assert {token for token in row if token != -100} == set(words.encode(f" {label}"))
 

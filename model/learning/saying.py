@@ -3,6 +3,9 @@
 The decoder has learned by then to find words and to copy them. Image tokens that lie where the
 words' embeddings lie are read the same way, so it need not learn three hundred things anew from
 the few tokens of answers about them. Only the projector learns: minutes instead of hours.
+
+A patch of blocks also names its place. Without that a decoder of 15 M tokens told the blocks right
+and their places wrong (“at the top” for “at the top left”): it had to count image tokens.
 """
 
 from __future__ import annotations
@@ -84,7 +87,7 @@ def saying_batch(
         else:
             scene = random_scene(rng, SEEN, stacked=_STACKED)
             images.append(as_uploaded(draw_scene(scene, rng, image_size), rng))
-            words += [blocks_words.cell_label(scene, cell) for cell in range(blocks.CELLS)]
+            words += [blocks_words.placed_label(scene, cell) for cell in range(blocks.CELLS)]
     return SayingBatch(to_pixels(images, image_size), word_ids(student.tokenizer, words))
 
 

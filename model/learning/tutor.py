@@ -101,7 +101,7 @@ def _patch_words(task: Task, patches: Sequence[int]) -> list[tuple[int, int, str
         scene = task.scenes[number] if number < len(task.scenes) else None
         label = task.labels[number] if number < len(task.labels) else ""
         for cell, patch in enumerate(patches):
-            said = blocks_words.cell_label(scene, cell) if scene else label
+            said = blocks_words.placed_label(scene, cell) if scene else label
             if said:
                 words.append((number, patch, said))
     return words

@@ -62,6 +62,11 @@ def cell_label(scene: Scene, cell: Cell) -> str:
     return " on ".join(block.label for block in reversed(scene.in_cell(cell))) or "nothing"
 
 
+def placed_label(scene: Scene, cell: Cell) -> str:
+    """What lies at a place, after the place's name: “top left small blue star”."""
+    return f"{PLACES[cell]} {cell_label(scene, cell)}"
+
+
 def _twin_note(before: Scene, after: Scene, cell: Cell) -> str:
     """“ as on the left” if what is new in a cell also lies where it lay before, else nothing."""
     new = set(after.in_cell(cell)) - set(before.in_cell(cell))
