@@ -78,3 +78,21 @@ def test_the_guides_name_only_files_that_exist() -> None:
             r"`((?:model|webapp|benchmarks|tests|docs|assets|\.github)/[\w./-]+)`", text
         ):
             assert (PROJECT / path).exists(), f"{guide.name} names {path}"
+
+
+def _sketch() -> str:
+    text = (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    return text.partition("## The first sketch, item by item\n")[2].partition("\n## ")[0]
+
+
+def test_every_item_of_the_first_sketch_has_its_line_and_every_file_named_there_exists() -> None:
+    sketch = _sketch()
+    named = [word for word in re.findall(r"`([^`\s]+)`", sketch) if re.search(r"/|\.\w+$", word)]
+    named = [word for word in named if not word.startswith("model.scripts.")]
+    assert len(named) > 50
+    assert [path for path in named if not (PROJECT / path).exists()] == []
+    for kind in ("Components", "Scripts", "Documents", "Tests", "Next steps"):
+        rows = sketch.partition(f"**{kind}**")[2].partition("\n**")[0]
+        items = [line.split("|")[1:-1] for line in rows.splitlines() if line.startswith("| ")][1:]
+        assert len(items) >= 4, kind
+        assert all(len(item) == 2 and item[0].strip() and item[1].strip() for item in items)
