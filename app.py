@@ -25,6 +25,7 @@ from model.serving.ollama_api import build_api
 from model.serving.ollama_door import OllamaDoor
 from model.visitors import Visitors
 from webapp.backend import Backend
+from webapp.mcp_tools import MCP_PATH, mcp_refusal, offer_tools
 from webapp.ui import build_app, launch_options
 from webapp.visitor_cookie import COOKIE, VisitorCookie
 
@@ -95,11 +96,20 @@ def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         default=from_environment("OLLAMA_API"),
         help="answer Ollama's API on the same port (default, but for --multi-user)",
     )
+    parser.add_argument(
+        "--mcp",
+        action=argparse.BooleanOptionalAction,
+        default=from_environment("MCP", "0").lower() in YES,
+        help="let programs look things up by the Model Context Protocol (%(default)s)",
+    )
     options = parser.parse_args(arguments)
     if isinstance(options.ollama_api, str):
         options.ollama_api = (options.ollama_api or str(not options.multi_user)).lower() in YES
     if options.auth and ":" not in options.auth:
         parser.error("--auth wants USER:PASSWORD with a colon between them")
+    refusal = mcp_refusal(multi_user=options.multi_user, auth=options.auth) if options.mcp else ""
+    if refusal:
+        parser.error(refusal)
     return options
 
 
@@ -181,6 +191,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     space = os.environ.get("SPACE_ID", "")
     mark_for_gpu()
     page = build_app(make_door(visitors), multi_user=options.multi_user, space=space)
+    if options.mcp:
+        offer_tools(page)
     page.queue(max_size=64, default_concurrency_limit=16)
     port = free_port(options.host, options.port)
     user, _, password = options.auth.partition(":")
@@ -193,6 +205,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         share=False,
         allowed_paths=[str(paths.pictures(options.workspace.resolve()))],
         app_kwargs={"middleware": layers(options, visitors)},
+        mcp_server=options.mcp,
         **launch_options(multi_user=options.multi_user),
     )
     shown = "127.0.0.1" if options.host == "0.0.0.0" else options.host
@@ -201,6 +214,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     log.info("open %s", address)
     if options.ollama_api:
         log.info("Ollama's API is at the same address: OLLAMA_HOST=%s", address)
+    if options.mcp:
+        log.info("MCP clients connect to %s%s", address, MCP_PATH)
     if not options.multi_user:
         visitors.workspace().prepare()
     if options.browser:

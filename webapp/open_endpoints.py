@@ -89,10 +89,16 @@ def list_runs(backend: Backend) -> list[dict[str, Any]]:
     ]
 
 
+OPEN: dict[str, Callable[..., Any]] = {
+    handler.__name__: handler for handler in (ask, find_triplets, look_around, list_runs)
+}
+"""The endpoints by their names."""
+
+
 def offer_endpoints(door: Door) -> None:
     """Add the endpoints to the page that is being built."""
-    for handler in (ask, find_triplets, look_around, list_runs):
-        gr.api(_called_from_outside(door, handler), api_name=handler.__name__)
+    for name, handler in OPEN.items():
+        gr.api(_called_from_outside(door, handler), api_name=name)
 
 
 def _called_from_outside(door: Door, handler: Callable[..., Any]) -> Callable[..., Any]:
