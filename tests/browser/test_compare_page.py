@@ -1,4 +1,7 @@
-"""Two students and a model on Ollama answer ten prompts; the export is valid, the link reopens."""
+"""Two students and a model on Ollama answer ten prompts; the export is valid, the link reopens.
+
+Blind, three sides are voted on before anybody is named.
+"""
 
 from __future__ import annotations
 
@@ -89,3 +92,68 @@ def test_two_students_and_a_teacher_are_compared_exported_and_reopened(
         assert not seen.faults
         assert not seen.strangers
         page.close()
+
+
+def _inside(page: Page, width: int) -> None:
+    """Every pane is wholly on the screen, and the page cannot be pushed sideways."""
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    for side in "abc":
+        box = page.locator(f"#compare-{side}").bounding_box()
+        assert box is not None, side
+        assert box["x"] >= 0, side
+        assert box["x"] + box["width"] <= width, side
+        assert box["width"] >= 200, side
+
+
+def test_blind_answers_are_voted_on_before_anybody_is_named(
+    make_app: Callable[..., App], browser: Browser, tmp_path: Path
+) -> None:
+    app = make_app()
+    _second_student(app.workspace)
+    seen = visit(browser, app.url)
+    page = seen.page
+    wait_for_student(page)
+    open_tab(page, "Compare")
+    expect(page.locator("#compare-side-b input")).to_have_value(re.compile("Noisy student"))
+    _choose(page, "c", "Built-in oracle")
+    page.locator("#compare-prompts textarea").fill(
+        "What happens if I heat an egg?\nWhat happens if I saw a tree?"
+    )
+    page.get_by_label("Blind: hide who is who").check()
+    page.locator("#compare-run").click()
+
+    panes = [page.locator(f"#compare-{side}") for side in "abc"]
+    names = ("Noisy student", "oracle", "Shipped", "tok/s")
+    for prompt in (1, 2):
+        expect(page.locator("#compare-vote-words")).to_contain_text(f"Prompt {prompt} of 2")
+        expect(page.locator("#compare-progress")).to_contain_text("6 of 6", timeout=RUN_LIMIT_MS)
+        shown = " ".join(pane.inner_text() for pane in panes)
+        assert not [name for name in names if name.lower() in shown.lower()]
+        expect(page.locator("#compare-report")).to_be_empty()
+        _inside(page, 1280)
+        page.screenshot(path=tmp_path / f"blind-{prompt}.png", full_page=True)
+        page.locator("#compare-vote-1").click()  # B is best
+
+    expect(page.locator("#compare-voting")).to_be_hidden()
+    for pane in panes:
+        expect(pane).to_contain_text("2 of 2 answered")
+    together = " ".join(pane.inner_text() for pane in panes)
+    assert "Noisy student" in together
+    assert "oracle" in together
+    winner = page.locator("#compare-b .itr-pane-head b").inner_text()
+    page.locator("#compare-elo button").first.click()
+    board = page.locator("#compare-board tbody tr")
+    expect(board).to_have_count(3)
+    expect(board.first).to_contain_text(winner)
+    expect(board.first.locator("[data-label=votes]")).to_have_text("2")
+    _inside(page, 1280)
+    page.screenshot(path=tmp_path / "named-1280.png", full_page=True)
+
+    narrow = visit(browser, page.url, width=390, height=844)
+    expect(narrow.page.locator("#compare-c")).to_contain_text("2 of 2 answered")
+    _inside(narrow.page, 390)
+    narrow.page.screenshot(path=tmp_path / "named-390.png", full_page=True)
+    assert not seen.faults + narrow.faults
+    assert not seen.strangers + narrow.strangers
+    narrow.page.close()
+    page.close()
