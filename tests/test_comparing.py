@@ -88,6 +88,15 @@ def texts(comparison: Comparison, side: int) -> list[str | None]:
     return [answer.text if answer else None for answer in comparison.answers(side)]
 
 
+def test_the_list_does_not_tell_who_is_who_in_a_blind_comparison(backend: TwoStudents) -> None:
+    for sides in ((A, B), (B, A)):
+        finished(backend.comparing(), replace(typed("one", sides=sides), blind=True))
+    first, second = backend.comparing().all()
+    assert first.title == second.title
+    finished(backend.comparing(), typed("one", sides=(A, B)))
+    assert backend.comparing().all()[0].title != first.title, "open ones are in their order"
+
+
 # ── the sides at work ───────────────────────────────────────────────────────────────────────────
 
 

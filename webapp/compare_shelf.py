@@ -48,7 +48,11 @@ def draw_shelf(view: CompareView) -> CompareShelf:
     with gr.Column(elem_classes=["itr-panel", "itr-form"]):
         with gr.Row(equal_height=False):
             earlier = gr.Dropdown(
-                choices=[], value=None, label="Earlier comparisons", elem_id="compare-earlier"
+                choices=[],
+                value=None,
+                label="Earlier comparisons",
+                min_width=260,
+                elem_id="compare-earlier",
             )
             delete = gr.Button(
                 "Delete it", size="sm", scale=0, min_width=110, elem_id="compare-delete"

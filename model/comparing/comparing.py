@@ -167,7 +167,10 @@ class Comparing:
             return self._jobs.get(comparison)
 
     def _keep(self, comparison: Comparison) -> None:
-        title = f"{' · '.join(side.name for side in comparison.sides)}, {len(comparison.rows)}"
+        names = [side.name for side in comparison.sides]
+        if comparison.config.blind:
+            names.sort()  # in the order of the letters they would tell who is who
+        title = f"{' · '.join(names)}, {len(comparison.rows)}"
         head = ComparisonHead(
             comparison.id,
             comparison.created_at,

@@ -130,6 +130,8 @@ def test_blind_answers_are_voted_on_before_anybody_is_named(
         shown = " ".join(pane.inner_text() for pane in panes)
         assert not [name for name in names if name.lower() in shown.lower()]
         expect(page.locator("#compare-report")).to_be_empty()
+        listed = page.locator("#compare-earlier input").input_value().split(", ")[0].split(" · ")
+        assert listed == sorted(listed), "the list is not in the order of the letters"
         _inside(page, 1280)
         page.screenshot(path=tmp_path / f"blind-{prompt}.png", full_page=True)
         page.locator("#compare-vote-1").click()  # B is best
