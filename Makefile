@@ -4,6 +4,7 @@
 # make quick  without the browser and the slow tests
 # make check  format, lint, types
 # make bench  every benchmark
+# make pictures  the README's pictures, of the running app
 # make student  make assets/student from nothing (hours; goes on where it stopped)
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ TOOLS := .venv/.tools
 # Two files of tests at a time; in their own order, for the longest come first.
 BESIDE := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run test long quick check bench student browser
+.PHONY: run test long quick check bench pictures student browser
 
 run: $(RUNTIME)
 	$(BIN)/python app.py $(OPTIONS)
@@ -36,6 +37,9 @@ bench: $(TOOLS)
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.microworld
 	$(BIN)/python -m benchmarks.export_parity
+
+pictures: $(TOOLS) browser
+	$(BIN)/python -m tests.browser.take_pictures
 
 student: $(TOOLS)
 	$(BIN)/python -m model.scripts.make_student
