@@ -38,9 +38,7 @@ def test_what_is_told_is_found_and_weighed_as_what_is_stored(
         stored = retrieve(graph, question, labels)
     store.close()
     told = told_facts(question, FACTS, labels)
-    assert [(f.line, f.weight, f.hop) for f in told] == [
-        (f.line, f.weight, f.hop) for f in stored
-    ]
+    assert [(f.line, f.weight, f.hop) for f in told] == [(f.line, f.weight, f.hop) for f in stored]
 
 
 def test_a_way_of_two_steps_by_hand() -> None:

@@ -159,7 +159,7 @@ class GraphTokens(nn.Module):
         mixed_BKD = attention_BKX @ word_BXD
         loud_BK1 = attention_BKX @ rms(word_BXD)
         token_BKD = mixed_BKD + self.own
-        return token_BKD / rms(token_BKD) * loud_BK1
+        return token_BKD / rms(token_BKD) * loud_BK1  # type: ignore[no-any-return]
 
     def _scores(
         self, words: nn.Embedding, given: SubgraphBatch, known_BFPT: Tensor, word_BFPTD: Tensor
