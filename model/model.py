@@ -1,9 +1,10 @@
 """The student: pictures and words in, words out. Encode → splice → decode; read this file first.
 
 ``vision_tower`` turns each picture into patch vectors, ``projector`` makes them image tokens,
-``splice`` writes these into the ``<|image|>`` slots of the prompt, and ``model`` (a Llama decoder)
-continues the sequence. ``generate`` here is the plain road, one answer at a time; the engine in
-``serving/engine.py`` takes the same steps for many answers at once.
+``splice`` writes these into the ``<|image|>`` slots of the prompt and graph tokens into its
+``<|graph|>`` slots; ``model`` (a Llama decoder) continues the sequence. ``generate`` here is the
+plain road, one answer at a time; the engine in ``serving/engine.py`` takes the same steps for many
+answers at once.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -20,7 +21,6 @@ from PIL import Image
 from torch import Tensor, nn
 
 from model.bundles.bundle import Card, packed_weights, write_bundle
-from model.bundles.graph_facts import HEADER
 from model.bundles.loading import read_student
 from model.bundles.ollama_bundle import OllamaBundle, without_adapters, write_ollama_bundle
 from model.config import (
@@ -32,35 +32,27 @@ from model.config import (
     VisionConfig,
 )
 from model.errors import InputError
+from model.knowledge.told_facts import told_facts
 from model.network.backbones import make_tower
 from model.network.decoding import plain_step
-from model.network.image_tokenizer import Message, layout, splice, to_pixels
+from model.network.graph_tokens import GraphTokens, Subgraph, WeighedFact, pad_subgraphs
+from model.network.image_tokenizer import Message, splice, to_pixels
+from model.network.image_tokenizer import Prompt as Prompt
 from model.network.picture_heads import PictureHeads
 from model.network.text_generation import Decoder, KVCache, Sampler
 from model.network.text_tokenizer import (
     END_THINK,
+    GRAPH,
     IMAGE,
     RESULT,
-    THINK,
     TextStream,
     TextTokenizer,
 )
 from model.network.vision_encoder import Projector
+from model.prompting import lay_out
 from model.records import TripletDraft
 
 DESCRIPTION_TOKENS = 32
-
-
-@dataclass(frozen=True)
-class Prompt:
-    """A question ready for the network: token ids with image slots, and the pictures' pixels.
-
-    When it is to be answered by ``thinking`` first, the ids end with ``<think>``.
-    """
-
-    ids: tuple[int, ...]
-    pixels_NCHW: Tensor
-    thinking: bool = False
 
 
 class ImageTokenReasoningLLM(nn.Module):
@@ -84,7 +76,12 @@ class ImageTokenReasoningLLM(nn.Module):
             if config.picture_heads
             else None
         )
-        self.image_id = tokenizer.id(IMAGE)
+        self.graph_tokens = (
+            GraphTokens(config.decoder.hidden_size, config.graph_tokens)
+            if config.graph_tokens
+            else None
+        )
+        self.image_id, self._graph_id = tokenizer.id(IMAGE), tokenizer.id(GRAPH)
         self.end_ids = frozenset(map(tokenizer.id, (config.chat.eos, config.chat.end)))
         self.end_of_thought = tokenizer.id(END_THINK)
         self._special_ids = set(map(tokenizer.id, tokenizer.special_tokens))
@@ -189,9 +186,23 @@ class ImageTokenReasoningLLM(nn.Module):
         """Pictures to image tokens of the decoder's width. Returns (N, I, D)."""
         return self.projector(self.vision_tower(pixels_NCHW.to(self.device)))  # type: ignore[no-any-return]
 
-    def embed(self, ids_BS: Tensor, image_NID: Tensor) -> Tensor:
-        """Embed tokens and write the image tokens into their slots. Returns (B, S, D)."""
-        return splice(self.model.embed_tokens(ids_BS), image_NID, ids_BS == self.image_id)
+    def encode_graph(self, subgraphs: Sequence[Subgraph | None]) -> Tensor | None:
+        """Subgraphs to graph tokens of the decoder's width; those that are None have no slots.
+
+        Returns (N, K, D), or None without any.
+        """
+        given = [each for each in subgraphs if each is not None]
+        if self.graph_tokens is None or not given:
+            return None
+        batch = pad_subgraphs(given).to(self.device)
+        return self.graph_tokens(self.model.embed_tokens, batch)  # type: ignore[no-any-return]
+
+    def embed(self, ids_BS: Tensor, image_NID: Tensor, graph_NKD: Tensor | None = None) -> Tensor:
+        """Embed tokens; write image tokens and graph tokens into their slots. Returns (B, S, D)."""
+        embedded_BSD = self.model.embed_tokens(ids_BS)
+        if graph_NKD is not None:
+            embedded_BSD = splice(embedded_BSD, graph_NKD, ids_BS == self._graph_id, "graph")
+        return splice(embedded_BSD, image_NID, ids_BS == self.image_id)
 
     def forward(
         self,
@@ -223,8 +234,9 @@ class ImageTokenReasoningLLM(nn.Module):
         """Read a prompt into one row of the cache. Returns the next token's scores (V)."""
         ids_BS = torch.tensor([prompt.ids], device=self.device)
         images = self.encode(prompt.pixels_NCHW) if len(prompt.pixels_NCHW) else self._no_images()
+        embedded_BSD = self.embed(ids_BS, images, self.encode_graph([prompt.graph]))
         positions = torch.arange(len(prompt.ids), device=self.device)[None]
-        hidden_BSD = self.model(self.embed(ids_BS, images), positions, cache, [row])
+        hidden_BSD = self.model(embedded_BSD, positions, cache, [row])
         return self.model.logits(hidden_BSD[0, -1])
 
     @torch.inference_mode()
@@ -259,7 +271,8 @@ class ImageTokenReasoningLLM(nn.Module):
             raise InputError("This student cannot imagine pictures; use the shipped one.")
         ids_BS = torch.tensor([(*prompt.ids, self.tokenizer.id(RESULT))], device=self.device)
         images = self.encode(prompt.pixels_NCHW) if len(prompt.pixels_NCHW) else self._no_images()
-        hidden_BSD = self.model(self.embed(ids_BS, images))
+        graph_NKD = self.encode_graph([prompt.graph])
+        hidden_BSD = self.model(self.embed(ids_BS, images, graph_NKD))
         return self.picture_heads.result(hidden_BSD[0, -1])
 
     # ── prompts and answers ─────────────────────────────────────────────────────────────────────
@@ -270,33 +283,18 @@ class ImageTokenReasoningLLM(nn.Module):
         images: Sequence[Image.Image] = (),
         facts: Sequence[str] = (),
         *,
+        graph: Sequence[WeighedFact] = (),
         room: int = 1,
         think: bool = False,
     ) -> Prompt:
         """Lay out a conversation with its pictures and fact lines, leaving ``room`` for an answer.
 
+        ``graph`` holds the facts that become graph tokens, if the student has learned to read them.
         The oldest turns are left out when it is too long. With ``think`` the answer begins with
         a thought, if the student has learned to think.
         Raises: InputError if the last turn alone does not fit.
         """
-        opening = [self.tokenizer.id(THINK)] if think and self.config.thinks else []
-        limit = self.config.decoder.max_position_embeddings - room
-        patches = self.config.vision.num_patches
-        system = [Message("system", "\n".join([HEADER, *facts]))] if facts else []
-        for start in range(len(messages)):
-            kept = messages[start:]
-            if kept[0].speaker != "user" and len(kept) > 1:
-                continue
-            turns = [*system, *kept]
-            ids = layout(self.tokenizer, turns, patches, chat=self.config.chat) + opening
-            if len(ids) <= limit:
-                shown = images[len(images) - sum(m.pictures for m in kept) :]
-                pixels = to_pixels(shown, self.config.vision.image_size)
-                return Prompt(tuple(ids), pixels, bool(opening))
-        raise InputError(
-            f"The question is {len(ids)} tokens long with its pictures and facts; the student "
-            f"reads at most {limit}. Shorten it or send fewer pictures."
-        )
+        return lay_out(self, messages, images, facts, graph, room=room, think=think)
 
     @overload
     def generate(
@@ -343,9 +341,10 @@ class ImageTokenReasoningLLM(nn.Module):
         pictures = list(triplet or images or ())
         message = Message("user", prompt, len(pictures), roles)
         facts = [" | ".join(fact) for fact in graph or ()]
+        told = told_facts(prompt, [*graph]) if graph else ()
         sampling = SampleConfig(**settings)
-        room = sampling.max_tokens
-        ready = self.prompt([message], pictures, facts, room=room, think=sampling.think)
+        room, think = sampling.max_tokens, sampling.think
+        ready = self.prompt([message], pictures, facts, graph=told, room=room, think=think)
         pieces = self.pieces(ready, sampling)
         return pieces if stream else "".join(pieces)
 

@@ -119,7 +119,8 @@ class StudentConfig:
     """A whole student: decoder, vision tower, and the name of the preset they came from.
 
     With ``picture_heads`` it can say how familiar a picture looks and imagine a result's picture.
-    One that ``thinks`` has learned to write short steps before an answer.
+    One that ``thinks`` has learned to write short steps before an answer. One with
+    ``graph_tokens`` is given so many vectors made from the graph beside the facts in words.
     """
 
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
@@ -127,6 +128,7 @@ class StudentConfig:
     preset: str = "tiny"
     picture_heads: bool = True
     thinks: bool = False
+    graph_tokens: int = 0
     chat: ChatFormat = field(default_factory=ChatFormat)
 
 

@@ -75,7 +75,7 @@ def test_splice_fills_slots_in_reading_order() -> None:
     slots = torch.tensor([[False, True, True, False], [True, False, False, True]])
     spliced = splice(text, images, slots).squeeze(-1)
     assert spliced.tolist() == [[0, 1, 2, 0], [3, 0, 0, 4]]
-    with pytest.raises(ValueError, match="4 image slots, the pictures fill 2"):
+    with pytest.raises(ValueError, match="4 image slots for 2 vectors"):
         splice(text, images[:1], slots)
 
 

@@ -118,6 +118,7 @@ def read_bundle(path: Path) -> Bundle:
             preset=ours["preset"],
             picture_heads=bool(ours.get("picture_heads", False)),
             thinks=bool(ours.get("thinks", False)),
+            graph_tokens=int(ours.get("graph_tokens", 0)),
             chat=from_json(ChatFormat, ours.get("chat", {})),
         )
         card = from_json(Card, ours["card"])
@@ -236,6 +237,7 @@ def _config_json(
             "preset": config.preset,
             "picture_heads": config.picture_heads,
             "thinks": config.thinks,
+            "graph_tokens": config.graph_tokens,
             "vision": asdict(config.vision),
             "parameters": parameters,
             "weights_sha256": weights_hash,

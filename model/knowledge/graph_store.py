@@ -10,6 +10,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import numpy as np
+
 from model.graph_records import DuplicatePair, GraphStatistics
 from model.knowledge import (
     bulk_rows,
@@ -177,7 +179,10 @@ class GraphStore:
     def triplets(
         self, query: str = "", *, limit: int = 50, offset: int = 0, order: str = "newest"
     ) -> TripletPage:
-        """Triplets in which every word of ``query`` occurs; newest, oldest or name first."""
+        """Triplets in which every word of ``query`` occurs; newest, oldest or name first.
+
+        Before the newest come those of a thing that is called just as the query.
+        """
         words = search_rows.words_of_query(query, order)
         limit, offset = max(0, limit), max(0, offset)
         with self._database.read() as db:
@@ -209,7 +214,8 @@ class GraphStore:
                 tick, ("common by name", words), lambda: search_rows.by_name(db, ids_T)
             )
         elif order == "newest":
-            ids_T = ids_T[::-1]
+            exact_T = self._kept.get(tick, ("called", words), lambda: search_rows.called(db, words))
+            ids_T = np.concatenate([exact_T, ids_T[::-1][~np.isin(ids_T[::-1], exact_T)]])
         wanted = ids_T[offset : offset + limit].tolist()
         return TripletPage(search_rows.these(db, wanted), total)
 

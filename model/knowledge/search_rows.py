@@ -33,6 +33,7 @@ _ORDERS = {
     "oldest": "t.id",
     "name": "s.norm_label, t.norm_relation, o.norm_label, t.id",
 }
+_JUST_SO = "(s.norm_label = ? OR o.norm_label = ?) DESC,"
 # Nodes first, in the order of their labels: then a page needs no sorting of the whole.
 _BY_NAME = """FROM nodes AS s CROSS JOIN triplets AS t ON t.subject_id = s.id
     CROSS JOIN nodes AS o ON o.id = t.object_id"""
@@ -44,6 +45,11 @@ def words_of_query(query: str, order: str) -> tuple[str, ...]:
     if order not in _ORDERS:
         raise ValueError(f"order is {order!r}; it must be one of {', '.join(_ORDERS)}")
     return tuple(dict.fromkeys(norm_label(storable(query)).split()))[:MAX_WORDS]
+
+
+def label_of(words: Sequence[str]) -> str:
+    """The whole label that a search for these words may mean, as labels are compared."""
+    return " ".join(words)
 
 
 def nodes_with(words: str) -> tuple[str, str]:
@@ -81,7 +87,7 @@ def rare(
 ) -> tuple[int, ...] | None:
     """The ids of all triplets with every word, in order; None if every word is a common one.
 
-    ``known`` are the relations.
+    ``known`` are the relations. Before the newest come those of a thing that is called just so.
     """
     sizes = {word: _size(db, word, known) for word in words}
     best = min(sizes, key=lambda word: sizes[word])
@@ -95,10 +101,21 @@ def rare(
                 UNION SELECT id FROM triplets WHERE object_id IN (SELECT id FROM named)
                 UNION SELECT id FROM triplets WHERE norm_relation IN {_THESE})
             SELECT t.id {JOINED} WHERE t.id IN (SELECT id FROM hit) AND {conditions}
-            ORDER BY {_ORDERS[order]}""",
-        (value, _containing(best, known), *values),
+            ORDER BY {_JUST_SO if order == "newest" else ""} {_ORDERS[order]}""",
+        (value, _containing(best, known), *values, *(2 * [label_of(words)] * (order == "newest"))),
     )
     return tuple(row["id"] for row in rows)
+
+
+def called(db: sqlite3.Connection, words: Sequence[str]) -> NDArray[np.int32]:
+    """The ids of the triplets of the thing whose whole label the words are, newest first."""
+    rows = db.execute(
+        """WITH this (id) AS (SELECT id FROM nodes WHERE norm_label = ?)
+           SELECT id FROM triplets WHERE subject_id IN this
+           UNION SELECT id FROM triplets WHERE object_id IN this ORDER BY id DESC""",
+        (label_of(words),),
+    )
+    return np.array([triplet for (triplet,) in rows], np.int32)
 
 
 def nodes_containing(db: sqlite3.Connection, word: str) -> list[int]:

@@ -43,7 +43,9 @@ def prompt_of(student: ImageTokenReasoningLLM, lesson: Lesson, longest: int = LO
     """A lesson's question; it asks for a thought if the lesson has one."""
     message = Message("user", lesson.question, len(lesson.images), lesson.roles)
     think = lesson.thought is not None
-    return student.prompt([message], lesson.images, lesson.facts, room=longest, think=think)
+    return student.prompt(
+        [message], lesson.images, lesson.facts, graph=lesson.graph, room=longest, think=think
+    )
 
 
 @torch.inference_mode()

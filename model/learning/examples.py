@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from model.model import ImageTokenReasoningLLM, Prompt
+from model.network.graph_tokens import Subgraph, WeighedFact
 from model.network.image_tokenizer import Message
 from model.network.text_tokenizer import THINK
 
@@ -25,6 +26,7 @@ class Lesson:
 
     With a ``thought``, be it empty, the student is asked to think first, and learns that, too.
     An answer that was cut off is not ``finished``: nothing is learned about where it ends.
+    ``graph`` holds the facts that become graph tokens, ``facts`` those that are told in words.
     """
 
     question: str
@@ -34,6 +36,7 @@ class Lesson:
     facts: tuple[str, ...] = ()
     thought: str | None = None
     finished: bool = True
+    graph: tuple[WeighedFact, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ class EncodedLesson:
     ids: tuple[int, ...]
     learned: tuple[tuple[int, int], ...]
     pixels_NCHW: Tensor
+    graph: Subgraph | None = None
 
     @property
     def answer_at(self) -> int:
@@ -94,7 +98,8 @@ def encode_lesson(student: ImageTokenReasoningLLM, lesson: Lesson) -> EncodedLes
     answer = answer[:limit]
     prompt = _prompt_of(student, lesson, len(answer))
     ids = (*prompt.ids, *answer)
-    return EncodedLesson(ids, ((len(prompt.ids), len(ids)),), prompt.pixels_NCHW)
+    learned = ((len(prompt.ids), len(ids)),)
+    return EncodedLesson(ids, learned, prompt.pixels_NCHW, prompt.graph)
 
 
 def _answer_ids(student: ImageTokenReasoningLLM, lesson: Lesson) -> tuple[int, ...]:
@@ -117,7 +122,9 @@ def _thinks(student: ImageTokenReasoningLLM, lesson: Lesson) -> bool:
 def _prompt_of(student: ImageTokenReasoningLLM, lesson: Lesson, room: int) -> Prompt:
     message = Message("user", lesson.question, len(lesson.images), lesson.roles)
     think = _thinks(student, lesson)
-    return student.prompt([message], lesson.images, lesson.facts, room=room, think=think)
+    return student.prompt(
+        [message], lesson.images, lesson.facts, graph=lesson.graph, room=room, think=think
+    )
 
 
 def encode_conversation(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from model.config import ChatFormat
+from model.network.graph_tokens import Subgraph
 from model.network.text_tokenizer import (
     ACTION,
     IMAGE,
@@ -56,12 +57,38 @@ def to_pixels(images: Sequence[Image.Image], size: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Message:
-    """One turn as the network reads it: a speaker, how many pictures (and their roles), words."""
+    """One turn as the network reads it: a speaker, how many pictures (and their roles), words.
+
+    ``ahead`` is what the app itself writes before the words: special tokens keep their power there.
+    """
 
     speaker: str
     text: str
     pictures: int = 0
     roles: tuple[str, ...] = ()
+    ahead: str = ""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A question ready for the network: token ids with slots, the pictures' pixels, the facts.
+
+    When it is to be answered by ``thinking`` first, the ids end with ``<think>``. Without a
+    ``graph`` there are no slots for graph tokens.
+    """
+
+    ids: tuple[int, ...]
+    pixels_NCHW: Tensor
+    thinking: bool = False
+    graph: Subgraph | None = None
+
+    @property
+    def without_graph(self) -> Prompt:
+        """The same question without graph tokens and their slots."""
+        if self.graph is None:
+            return self
+        ids = tuple(each for each in self.ids if each != self.graph.slot)
+        return replace(self, ids=ids, graph=None)
 
 
 CHATML = ChatFormat()
@@ -86,7 +113,7 @@ def segments(
             if message.roles:
                 pieces[-1] += ROLE_TOKENS[message.roles[index]]
             pieces.append("")
-        pieces[-1] += f"{defuse(message.text, special_tokens)}{chat.closing}"
+        pieces[-1] += f"{message.ahead}{defuse(message.text, special_tokens)}{chat.closing}"
     if open_answer:
         pieces[-1] += chat.open("assistant")
     return pieces
@@ -114,12 +141,14 @@ def layout(
     return ids
 
 
-def splice(embedded_BSD: Tensor, image_NID: Tensor, slots_BS: Tensor) -> Tensor:
-    """Write image tokens into their slots, in reading order. Returns (B, S, D)."""
-    wanted, given = int(slots_BS.sum()), image_NID.shape[0] * image_NID.shape[1]
+def splice(
+    embedded_BSD: Tensor, given_NID: Tensor, slots_BS: Tensor, kind: str = "image"
+) -> Tensor:
+    """Write vectors into their slots, in reading order. Returns (B, S, D)."""
+    wanted, given = int(slots_BS.sum()), given_NID.shape[0] * given_NID.shape[1]
     if wanted != given:
-        raise ValueError(f"the prompt has {wanted} image slots, the pictures fill {given}")
+        raise ValueError(f"the prompt has {wanted} {kind} slots for {given} vectors")
     if not wanted:
         return embedded_BSD
-    flat = image_NID.reshape(given, -1).to(embedded_BSD.dtype)
+    flat = given_NID.reshape(given, -1).to(embedded_BSD.dtype)
     return embedded_BSD.masked_scatter(slots_BS.unsqueeze(-1), flat)

@@ -3,7 +3,7 @@
 Resumable steps: learn the tokenizer, teach the tower to see and every patch to tell by itself what
 it shows; then teach the decoder to find the right line among facts, the projector to make image
 tokens resemble words, the decoder to read pictures, to answer, and what is hardest: in what two
-pictures differ.
+pictures differ; and last graph tokens, which ``--only graph-tokens`` adds to a finished bundle.
 Stopped at any moment, the same command goes on where it was.
 """
 
@@ -25,6 +25,7 @@ from model.bundles.bundle import FAMILIAR_THRESHOLD, Card, read_bundle
 from model.config import TrainConfig
 from model.learning.evaluation import evaluate_student
 from model.learning.familiarity import draw_line, judge_line
+from model.learning.graph_lessons import GraphReading, add_graph_tokens, graph_batch
 from model.learning.recipe import (
     ANSWERING,
     FINDING,
@@ -59,6 +60,10 @@ SAY = TrainConfig(steps=1500, batch_size=64, learning_rate=3e-3, **_SHARED)  # t
 READ = TrainConfig(steps=3000, batch_size=20, learning_rate=2e-3, **_SHARED)  # type: ignore[arg-type]
 ANSWER = TrainConfig(steps=6800, batch_size=20, learning_rate=1.5e-3, **_SHARED)  # type: ignore[arg-type]
 MASTER = TrainConfig(steps=6200, batch_size=20, learning_rate=1.5e-3, **_SHARED)  # type: ignore[arg-type]
+
+GRAPH = TrainConfig(
+    steps=800, batch_size=16, learning_rate=6e-3, weight_decay=0.0, checkpoint_every_s=60.0
+)
 
 
 def reporter(stage: str, config: TrainConfig, curve: Path) -> Callable[[StepReport], Signal]:
@@ -178,6 +183,33 @@ def teach_decoder(
     )
 
 
+def teach_graph_tokens(
+    student: ImageTokenReasoningLLM, config: TrainConfig, folder: Path, workers: int
+) -> None:
+    """Stage 8: graph tokens alone, read by a decoder that does not learn any more."""
+    add_graph_tokens(student)
+    make = partial(graph_batch, size=config.batch_size, student=student, seed=config.seed)
+    fit(
+        GraphReading(student),
+        DrawnAhead(make, config.steps, workers),
+        lambda model, batch: model(batch),
+        config,
+        reporter("graph tokens", config, folder / "curve.jsonl"),
+        folder / "graph-tokens.pt",
+    )
+    student.requires_grad_(True)
+
+
+def only_graph_tokens(options: argparse.Namespace, config: TrainConfig) -> None:
+    """Give the bundle ``--start`` graph tokens, in ``--out``; all else stays as it is."""
+    student = ImageTokenReasoningLLM.load_from_bundle(options.start)
+    torch.manual_seed(options.seed)
+    teach_graph_tokens(student, config, options.work, options.workers)
+    origin = f"{student.card.origin}, graph tokens {config.steps} steps"
+    student.card = replace(student.card, origin=origin, created_at=0.0)
+    print(student.save(options.out))
+
+
 def finish(student: ImageTokenReasoningLLM, out: Path, origin: str, parent: str) -> None:
     """Write the bundle, with what was measured on validation in its card."""
     student.card = Card(
@@ -216,9 +248,23 @@ def main() -> None:
     parser.add_argument(
         "--start", type=Path, help="bundle whose decoder and tokenizer learn on; none: from nothing"
     )
+    parser.add_argument(
+        "--only", choices=("graph-tokens",), help="take this stage alone, with the bundle --start"
+    )
     options = parser.parse_args()
+    if options.only and not options.start:
+        parser.error("--only needs --start: the bundle that the stage is added to")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     options.work.mkdir(parents=True, exist_ok=True)
+
+    def planned(config: TrainConfig, rate: float = 1.0) -> TrainConfig:
+        steps = max(1, round(config.steps * options.scale))
+        peak = config.learning_rate * rate
+        return replace(config, steps=steps, seed=options.seed, learning_rate=peak)
+
+    if options.only:
+        only_graph_tokens(options, planned(GRAPH))
+        return
     student = (
         continued_student(options.start, options.seed)
         if options.start
@@ -227,11 +273,6 @@ def main() -> None:
     torch.manual_seed(options.seed)
     sight = Sight(student)
 
-    def planned(config: TrainConfig, rate: float = 1.0) -> TrainConfig:
-        steps = max(1, round(config.steps * options.scale))
-        peak = config.learning_rate * rate
-        return replace(config, steps=steps, seed=options.seed, learning_rate=peak)
-
     for plan, config in ((SEEING, SIGHT), (SPREADING, SPREAD)):
         teach_sight(sight, plan, planned(config), options.work, options.workers)
     rate = 0.5 if options.start else 1.0  # what a decoder knows is easily lost to large steps
@@ -239,6 +280,7 @@ def main() -> None:
     teach_saying(student, planned(SAY), options.work, options.workers)
     for mix, config in ((READING, READ), (ANSWERING, ANSWER), (MASTERING, MASTER)):
         teach_decoder(student, mix, planned(config, rate), options.work, options.workers)
+    teach_graph_tokens(student, planned(GRAPH), options.work, options.workers)
     parent = read_bundle(options.start).weights_hash[:6] if options.start else ""
     origin = f"make student, seed {options.seed}, scale {options.scale:g}"
     finish(student, options.out, f"{origin}, decoder of {parent}" if parent else origin, parent)

@@ -132,8 +132,9 @@ class Asking:
         message = Message("user", turn.text, len(turn.pictures), turn.roles)
         images = [decode(self._pictures.path(picture)) for picture in turn.pictures]
         lines = [fact.line for fact in facts]
+        room, think = settings.max_tokens, settings.think
         prompt = engine.student.prompt(
-            [message], images, lines, room=settings.max_tokens, think=settings.think
+            [message], images, lines, graph=facts, room=room, think=think
         )
         answer = engine.ask(prompt, settings, facts)
         return self._feedback.recorded(answer, turn, chosen) if student is None else answer

@@ -70,7 +70,7 @@ class RecordedAnswer:
                 id=name,
                 question=origin.question,
                 said=replace(said, stats=stats),
-                prompt=answer.prompt.ids,
+                prompt=answer.prompt.without_graph.ids,  # lessons have the facts in words alone
                 thinking=answer.prompt.thinking,
                 tokens=tuple(answer.ids),
                 logprobs=tuple(answer.logprobs),

@@ -20,7 +20,8 @@ from model.model import ImageTokenReasoningLLM, Prompt
 from model.network.text_generation import KVCache
 
 Keys = NDArray[np.int64]
-"""A prompt's tokens; each slot of a picture holds a number below zero made from its pixels."""
+"""A prompt's tokens; each slot of a picture holds a number below zero made from its pixels, each
+slot of the graph one made from the facts and the question."""
 
 KEPT_BYTES = 64 * 2**20
 """Room for what was read: some 15,000 tokens of the shipped student."""
@@ -57,6 +58,10 @@ def common_length(one: Keys, other: Keys) -> int:
     return int(different[0]) if len(different) else length
 
 
+def _below_zero(digest: bytes) -> int:
+    return -1 - int.from_bytes(digest[:7], "big")
+
+
 class PromptReader:
     """Owns one row of a cache, into which it reads; only the engine's thread uses it."""
 
@@ -74,7 +79,9 @@ class PromptReader:
             for pixels_CHW in prompt.pixels_NCHW
         ]
         ids_BS = torch.tensor([prompt.ids])
-        embedded_BSD = self.student.embed(ids_BS, self._image_tokens(prompt, digests))
+        graph_NKD = self.student.encode_graph([prompt.graph])
+        images_NID = self._image_tokens(prompt, digests)
+        embedded_BSD = self.student.embed(ids_BS, images_NID, graph_NKD)
         keys_S = self._keys(prompt, digests)
         reused = self._recall(keys_S)
         return Reading(prompt, keys_S, embedded_BSD, reused, reused)
@@ -118,9 +125,12 @@ class PromptReader:
 
     def _keys(self, prompt: Prompt, digests: list[bytes]) -> Keys:
         keys_S = np.array(prompt.ids, np.int64)
-        numbers = [-1 - (int.from_bytes(digest[:7], "big")) for digest in digests]
+        numbers = [_below_zero(digest) for digest in digests]
         slots = np.flatnonzero(keys_S == self.student.image_id)
         keys_S[slots] = np.repeat(numbers, self.student.config.vision.num_patches)[: len(slots)]
+        if prompt.graph is not None:
+            digest = hashlib.sha256(repr(prompt.graph).encode()).digest()
+            keys_S[keys_S == prompt.graph.slot] = _below_zero(digest)
         return keys_S
 
     def _image_tokens(self, prompt: Prompt, digests: list[bytes]) -> Tensor:
