@@ -47,7 +47,9 @@ def wire_trial(door: Door, panel: TrialPanel, form: Sequence[Any]) -> None:
         api_name="try_teacher",
         show_progress="minimal",
     )
-    gr.on([widget.change for widget in form], lambda: "", None, [panel.found], **QUIET)
+    # In the page, at once: from the server it could come late, and take a newer result away.
+    changed = [widget.change for widget in form]
+    gr.on(changed, None, None, [panel.found], js="() => ''", **QUIET)
 
 
 def on_try(backend: Backend, *form: Any) -> str:
