@@ -36,7 +36,7 @@ class CompareConfig:
     """
 
     sides: tuple[str, ...] = ()
-    address: str = knob("", "address of the Ollama server; empty means OLLAMA_HOST")
+    address: str = knob("", "address of the server; empty means OLLAMA_HOST")
     prompt_set: Literal["typed", "ten", "microworld"] = knob(
         "typed",
         "typed: your own; ten: ten plain ones; microworld: drawn, with one right answer each",
@@ -46,7 +46,7 @@ class CompareConfig:
     answers: tuple[str, ...] = ()
     pictures: tuple[PictureId, ...] = ()
     questions: int = knob(20, "micro-world questions", min=1, max=MOST_PROMPTS, unit="questions")
-    judge: str = knob("", "model on the Ollama server that judges the answers; empty asks nobody")
+    judge: str = knob("", "model on the server that judges the answers; empty asks nobody")
     blind: bool = knob(False, "hide who is who until you have voted")
     sampling: SampleConfig = field(default_factory=SampleConfig)
 

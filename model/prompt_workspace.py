@@ -19,7 +19,7 @@ from model.prompt_records import OwnPrompt, PromptPage, RunPrompt, TeacherCheck,
 from model.records import Budget, RunId
 from model.teachers.base import Question
 from model.teachers.builtin import BuiltinTeacher
-from model.teachers.ollama import OllamaTeacher
+from model.teachers.servers import teacher_at
 
 TRY_LIMIT_S = 120.0
 """A server may have to load the model first."""
@@ -66,7 +66,7 @@ class PromptWorkspace:
             teacher = (
                 BuiltinTeacher()
                 if config.teacher == "builtin"
-                else OllamaTeacher(config.teacher_model, config.address, read_timeout_s=TRY_LIMIT_S)
+                else teacher_at(config.teacher_model, config.address, read_timeout_s=TRY_LIMIT_S)
             )
             trial = try_teacher(config, teacher, self._first_question(config))
         budget = self._estimate(config, trial.answer_tokens or None, trial.tokens_per_s or None)

@@ -282,13 +282,17 @@ class TeacherModel:
 
 @dataclass(frozen=True)
 class TeacherStatus:
-    """Whether a teacher can be reached, in words and with the list of its models."""
+    """Whether a teacher can be reached, in words and with the list of its models.
+
+    ``protocol`` is what a server speaks: Ollama's, or OpenAI's as vLLM and llama.cpp do.
+    """
 
     reachable: bool
     message: str
     address: str = ""
     version: str = ""
     models: tuple[TeacherModel, ...] = ()
+    protocol: Literal["ollama", "openai"] = "ollama"
 
 
 Signal = Literal["go", "pause", "stop"]

@@ -66,7 +66,8 @@ from model.serving.remote import Sources
 from model.serving.students import SHIPPED, SHIPPED_SETTING, EnginePool, Students
 from model.teachers.base import Teacher
 from model.teachers.builtin import BuiltinTeacher
-from model.teachers.ollama import OllamaTeacher
+from model.teachers.ollama_host import without_sign_in
+from model.teachers.servers import server_status, teacher_at
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +131,7 @@ class Workspace(GraphWorkspace, PromptWorkspace):
         self._comparing = Comparing(
             self._store,
             self._pictures,
-            Sides(self._students, self._asking, self._pictures, self._address),
+            Sides(self._students, self._asking, self._pictures, self._address, self._sources),
             paths.exports(folder),
         )
         self._jobs.repair()
@@ -201,7 +202,7 @@ class Workspace(GraphWorkspace, PromptWorkspace):
         return self._feedback
 
     def sources(self) -> Sources:
-        """Models on Ollama servers that answer in a student's place."""
+        """Models on servers that answer in a student's place."""
         return self._sources
 
     def hub(self) -> HubTransfer:
@@ -249,19 +250,19 @@ class Workspace(GraphWorkspace, PromptWorkspace):
         """Whether a teacher can be reached, and its models."""
         if teacher == "builtin":
             return BuiltinTeacher().status()
-        return OllamaTeacher(address=self._address(address)).status()
+        return server_status(self._address(address))
 
     def _teacher(self, kind: str, model: str, address: str) -> Teacher:
         if kind == "builtin":
             return BuiltinTeacher()
         if not model:
             raise ConfigError("No teacher model is chosen. Pick one from the list of the server.")
-        return OllamaTeacher(model, self._address(address))
+        return teacher_at(model, self._address(address))
 
     def _address(self, wished: str) -> str:
         if self._teacher_address is not None:
-            return self._teacher_address
-        return wished.strip() or paths.ollama_host()
+            return without_sign_in(self._teacher_address)
+        return wished.strip() or without_sign_in(paths.ollama_host())
 
     def _settled(self, config: DistillConfig) -> DistillConfig:
         address = self._address(config.address) if config.teacher == "ollama" else ""

@@ -253,7 +253,7 @@ def test_models_of_a_server_can_be_compared_and_judge(backend: FakeBackend) -> N
     assert "llama3.2:1b" in status
     assert models == ("llama3.2:1b", "llava:7b")
     assert "llava:7b" in judge["choices"]
-    assert ("llava:7b on Ollama", f"{OLLAMA}llava:7b") in first["choices"]
+    assert ("llava:7b on the server", f"{OLLAMA}llava:7b") in first["choices"]
     backend.ollama_up = False
     status, models, *_ = compare.on_find(backend, "", A, B, "")
     assert "No Ollama server answers" in status

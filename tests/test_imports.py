@@ -67,7 +67,7 @@ ONLY_IN = {
         "_rows.py",
     ),
     "requests": (
-        "model/teachers/ollama.py",
+        "model/teachers/wire.py",
         "model/bundles/ollama_deploy.py",
         "model/bundles/hub.py",
     ),

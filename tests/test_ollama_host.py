@@ -6,7 +6,7 @@ import pytest
 
 from model.errors import ConfigError
 from model.teachers.ollama import OllamaTeacher
-from model.teachers.ollama_host import is_loopback, parse_host
+from model.teachers.ollama_host import is_loopback, parse_host, server_at, without_sign_in
 
 
 @pytest.mark.parametrize(
@@ -76,3 +76,35 @@ def test_the_environment_is_used_when_no_address_is_written(
     assert OllamaTeacher(address="other").address == "http://other:11434"
     monkeypatch.delenv("OLLAMA_HOST")
     assert OllamaTeacher().address == "http://127.0.0.1:11434"
+
+
+@pytest.mark.parametrize(
+    ("host", "header"),
+    [
+        ("http://me:word@tutor:80", "Basic bWU6d29yZA=="),
+        ("me:w%40rd@tutor:80", "Basic bWU6d0ByZA=="),
+        ("http://k3y@tutor", "Bearer k3y"),
+        ('"http://k3y@tutor/"', "Bearer k3y"),
+    ],
+)
+def test_a_sign_in_in_ollama_host_goes_to_that_server_alone(
+    host: str, header: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OLLAMA_HOST", host)
+    for written in ("", host, without_sign_in(host), "http://tutor", "tutor:80"):
+        server = server_at(written)
+        assert server.url == "http://tutor:80"
+        assert server.headers == {"Authorization": header}
+        assert header not in repr(server)
+    assert server_at("other").headers == {}
+    assert OllamaTeacher().address == "http://tutor:80"
+    assert "@" not in without_sign_in(host)
+    assert without_sign_in("tutor:80") == "tutor:80"
+
+
+def test_a_typed_sign_in_is_refused_because_addresses_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OLLAMA_HOST", "http://me:word@tutor")
+    with pytest.raises(ConfigError, match="set OLLAMA_HOST"):
+        server_at("http://you:word@tutor")

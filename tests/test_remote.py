@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from model.compare_records import CompareConfig
 from model.config import SampleConfig
 from model.errors import BundleNotFound, ConfigError, TeacherError
 from model.records import REMOTE, Answer, Event, TripletDraft, Turn
@@ -16,6 +17,7 @@ from model.serving.students import SHIPPED
 from model.workspace import Workspace
 from tests.ollama_server import OllamaServer
 from tests.ollama_setup import Faults
+from tests.openai_server import OpenAIServer
 from tests.small import picture
 
 
@@ -80,6 +82,41 @@ def test_pictures_are_sent_along(workspace: Workspace, server: OllamaServer) -> 
     (body,) = server.chats()
     (sent,) = body["messages"][-1]["images"]
     assert base64.b64decode(sent) == workspace.picture_path(shown).read_bytes()
+
+
+def test_a_server_of_openais_protocol_answers_in_the_chat(workspace: Workspace) -> None:
+    with OpenAIServer() as vllm:
+        status = workspace.teacher_status("ollama", f"{vllm.url}/v1")
+        assert "OpenAI-compatible" in status.message
+        source = workspace.sources().add(f"{vllm.url}/v1", "student")
+        workspace.use_student(source)
+        info = workspace.student().info
+        assert info is not None
+        assert info.origin == f"on the OpenAI-compatible server at {vllm.url}"
+        asked = [Turn("user", "What happens if I heat an egg?")]
+        events = heard(workspace.answer(asked, SampleConfig(max_tokens=20, seed=3)))
+        assert "".join(e.text for e in events if e.kind == "token") == "A fried egg."
+        (body,) = vllm.chats
+    assert body["messages"][0]["content"] == "Facts:\negg | heat | fried egg"
+    (failed,) = heard(workspace.answer(asked, SampleConfig(use_graph=False)))
+    assert failed.kind == "error"
+    assert vllm.url in failed.text
+
+
+def test_sources_of_both_kinds_stand_side_by_side_in_compare(
+    workspace: Workspace, server: OllamaServer
+) -> None:
+    with OpenAIServer() as vllm:
+        sides = (
+            workspace.sources().add(server.url, model_of(server)),
+            workspace.sources().add(vllm.url, "student"),
+        )
+        config = CompareConfig(sides, prompts=("What happens if I heat an egg?",))
+        *_, last = workspace.comparing().states(workspace.comparing().start(config))
+    (row,) = last.rows
+    said = [answer.text for answer in row.answers if answer is not None]
+    assert said == ["A fried egg comes of it.", "A fried egg."]
+    assert server.chats()[0]["messages"][0]["content"] == vllm.chats[0]["messages"][0]["content"]
 
 
 def test_a_source_is_asked_beside_a_student(workspace: Workspace, server: OllamaServer) -> None:

@@ -96,7 +96,7 @@ class Backend(GraphBackend, PromptBackend, ProposalBackend, Protocol):
         ...
 
     def sources(self) -> SourceBackend:
-        """Models on Ollama servers that answer in a student's place."""
+        """Models on servers that answer in a student's place."""
         ...
 
     def hub(self) -> HubBackend:

@@ -75,14 +75,15 @@ def draw_form(multi_user: bool) -> CompareForm:
             )
             for number, letter in enumerate(LETTERS)
         )
-    with gr.Accordion("Models on Ollama", open=False, elem_id="compare-ollama"):
+    with gr.Accordion("Models on a server", open=False, elem_id="compare-ollama"):
         # Other clients than the page can set a hidden text box, but not a state.
         address: Any = gr.State("")
         if not multi_user:
             address = gr.Textbox(
                 label="Address",
                 placeholder="http://127.0.0.1:11434",
-                info="Empty means OLLAMA_HOST, else this computer.",
+                info="Ollama, vLLM, llama.cpp or LM Studio. Empty means OLLAMA_HOST, else this "
+                "computer.",
                 elem_id="compare-address",
             )
         find = gr.Button("Find models", size="sm", elem_id="compare-find")
@@ -147,10 +148,10 @@ def _draw_prompts() -> tuple[Any, ...]:
 
 
 def side_choices(backend: Backend, models: Sequence[str]) -> list[tuple[str, str]]:
-    """Everybody who can answer: students, models that were found on Ollama, the oracle."""
+    """Everybody who can answer: students, models that were found on a server, the oracle."""
     students = [(student_words(info), str(info.id)) for info in backend.students()]
-    ollama = [(f"{name} on Ollama", f"{OLLAMA}{name}") for name in models]
-    return [*students, *ollama, ("Built-in oracle of the micro-world", str(BUILTIN_SIDE))]
+    found = [(f"{name} on the server", f"{OLLAMA}{name}") for name in models]
+    return [*students, *found, ("Built-in oracle of the micro-world", str(BUILTIN_SIDE))]
 
 
 def compare_config(backend: Backend, values: Sequence[Any]) -> CompareConfig:

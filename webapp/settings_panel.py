@@ -55,14 +55,18 @@ def wire_settings(
     run: gr.State,
 ) -> None:
     """``use`` takes the settings of the selected ``run``; ``error`` says what went wrong."""
-    panel.save.click(bind(door, on_save), list(form), [panel.file, error], **QUIET)
+    saved = gr.State(())
+    panel.save.click(bind(door, on_save), list(form), [panel.file, error], **QUIET).then(
+        lambda *now: now, list(form), [saved], **QUIET
+    )
     filled = [error, *form]
     panel.load.upload(bind(door, on_load), [panel.load], filled, **QUIET)
     use.click(bind(door, on_use), [run], filled, **QUIET)
     gr.on(
         [widget.change for widget in form],
-        lambda: gr.update(visible=False),
-        None,
+        # fields that began hidden tell `change` without one (Gradio 6.31)
+        lambda before, *now: gr.skip() if now == before else gr.update(visible=False),
+        [saved, *form],
         [panel.file],
         **QUIET,
     )

@@ -8,7 +8,7 @@ from model.records import StudentId
 
 
 class SourceBackend(Protocol):
-    """Models on Ollama servers that answer in a student's place."""
+    """Models on servers that answer in a student's place."""
 
     def add(self, address: str, model: str) -> StudentId:
         """Add a model of a server to the list of students; returns its id there."""

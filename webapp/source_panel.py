@@ -1,4 +1,4 @@
-"""A model on an Ollama server as one more student: looked up by address, added to the list."""
+"""A model on a server as one more student: looked up by address, added to the list."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class SourcePanel:
 
 def draw_sources() -> SourcePanel:
     """Draw the panel inside the current block."""
-    with gr.Accordion("A model on an Ollama server", open=False, elem_id="sources"):
+    with gr.Accordion("A model on a server", open=False, elem_id="sources"):
         address = gr.Textbox(
             label="Address",
             placeholder="http://127.0.0.1:11434",
-            info="Empty means OLLAMA_HOST, else this computer. Questions go there with the facts "
-            "found here and with your pictures.",
+            info="Ollama, vLLM, llama.cpp or LM Studio. Empty means OLLAMA_HOST, else this "
+            "computer. Questions go there with the facts found here and with your pictures.",
             elem_id="source-address",
         )
         look = gr.Button("Look what is there", elem_id="source-look")

@@ -38,6 +38,17 @@ def draw_trial() -> TrialPanel:
     return TrialPanel(found, button, start)
 
 
+# In the page, at once: from the server it could come late, and take a newer result away. Fields
+# that began hidden tell `change` more than once (Gradio 6.31), so the values are compared.
+_FORGET = """(...values) => {
+    const found = values.pop();
+    const now = JSON.stringify(values);
+    if (now === window.itrTried) return found;
+    window.itrTried = now;
+    return '';
+}"""
+
+
 def wire_trial(door: Door, panel: TrialPanel, form: Sequence[Any]) -> None:
     """Try what the form says; what was found is forgotten once the form changes."""
     panel.button.click(
@@ -47,7 +58,8 @@ def wire_trial(door: Door, panel: TrialPanel, form: Sequence[Any]) -> None:
         api_name="try_teacher",
         show_progress="minimal",
     )
-    gr.on([widget.change for widget in form], lambda: "", None, [panel.found], **QUIET)
+    changed = [widget.change for widget in form]
+    gr.on(changed, None, [*form, panel.found], [panel.found], js=_FORGET, **QUIET)
 
 
 def on_try(backend: Backend, *form: Any) -> str:

@@ -18,7 +18,7 @@ import urllib3.exceptions
 
 from model.bundles.ollama_bundle import OllamaBundle, sha256_of
 from model.errors import DeployConflict, DeployError, TeacherError
-from model.teachers.ollama_host import is_loopback, parse_host
+from model.teachers.ollama_host import is_loopback, server_at
 from model.teachers.ollama_lines import MalformedLine, parse_object, read_lines
 from model.teachers.ollama_models import full_name
 from model.teachers.ollama_refusal import error_words, refusal
@@ -61,7 +61,8 @@ class OllamaDeploy:
     def __init__(
         self, address: str, *, connect_timeout_s: float = 3.0, read_timeout_s: float = 300.0
     ) -> None:
-        self.address = parse_host(address)
+        server = server_at(address)
+        self.address, self._headers = server.url, server.headers
         self._timeouts = (connect_timeout_s, read_timeout_s)
 
     def has_model(self, name: str) -> bool:
@@ -190,6 +191,7 @@ class OllamaDeploy:
         with requests.Session() as session, self._translated():
             # a proxy of the outside world cannot reach this machine's own loopback
             session.trust_env = not is_loopback(self.address)
+            session.headers.update(self._headers)
             url = self.address + path
             response = session.request(
                 method, url, timeout=self._timeouts, stream=True, allow_redirects=False, **options

@@ -20,8 +20,7 @@ from model.knowledge.pictures import Pictures, decode
 from model.records import Answer, AnswerStats, Event, Fact, StudentId, TripletId, Turn
 from model.serving.asking import Asking
 from model.serving.students import Students
-from model.teachers.base import Question, Teacher, TeacherAnswer
-from model.teachers.ollama import OllamaTeacher
+from model.teachers.base import Question, Streams, Teacher, TeacherAnswer
 
 if TYPE_CHECKING:
     from model.learning.examples import Lesson
@@ -83,7 +82,7 @@ class StudentSide:
 
         lesson = self._lesson(task, task.answer, thinks=sampling.think)
         prompt = prompt_of(engine.student, lesson, sampling.max_tokens)
-        return engine.ask(prompt, sampling, tuple(_given(line) for line in task.facts))
+        return engine.ask(prompt, sampling, tuple(given_fact(line) for line in task.facts))
 
     def losses(self, tasks: Sequence[CompareTask], texts: Sequence[str]) -> list[Loss]:
         """The cost of these texts as answers, without a thought before them."""
@@ -110,7 +109,7 @@ class StudentSide:
 
 
 class TeacherSide:
-    """A model on an Ollama server, or the built-in oracle. It sees no facts but the given ones."""
+    """A model on a server, or the built-in oracle. It sees no facts but the given ones."""
 
     def __init__(self, info: SideInfo, teacher: Teacher, pictures: Pictures) -> None:
         self._info, self._teacher, self._pictures = info, teacher, pictures
@@ -122,7 +121,7 @@ class TeacherSide:
 
     def answer(self, task: CompareTask, sampling: SampleConfig) -> Answer:
         """Begin to answer; the teacher is asked by whoever reads the events."""
-        facts = tuple(_given(line) for line in task.facts)
+        facts = tuple(given_fact(line) for line in task.facts)
         shown = [f"{_PICTURES} {', '.join(task.roles)}."] if task.roles else []
         system = "\n".join([*shown, *([_FACTS, *task.facts] if facts else [])])
         pictures = tuple(self._pictures.path(picture).read_bytes() for picture in task.pictures)
@@ -184,7 +183,7 @@ class TeacherTalk:
             "max_tokens": wanted.max_tokens,
             "seed": wanted.seed,
         }
-        if isinstance(self._teacher, OllamaTeacher):
+        if isinstance(self._teacher, Streams):
             return (yield from self._teacher.stream(self._question, **settings))  # type: ignore[arg-type]
         answer = self._teacher.answer(self._question, **settings)  # type: ignore[arg-type]
         yield answer.text
@@ -211,7 +210,7 @@ class TeacherTalk:
         return max(tokens - 1, 0) / max(busy_s, 1e-6)
 
 
-def _given(line: str) -> Fact:
+def given_fact(line: str) -> Fact:
     """A fact that came with the question; it is not in the graph and so has no number."""
     subject, relation, object_ = (part.strip() for part in line.split("|", 2))
     return Fact(TripletId(0), subject, relation, object_, 1.0)

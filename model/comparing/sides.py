@@ -1,4 +1,4 @@
-"""Finds who was chosen: a student by its id, a model on an Ollama server, the built-in oracle."""
+"""Finds who was chosen: a student by its id, a model on a server, the built-in oracle."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from typing import Protocol
 from model.compare_records import BUILTIN_SIDE, OLLAMA, SideId, SideInfo
 from model.comparing.contestants import Contestant, StudentSide, TeacherSide
 from model.comparing.judge import Judge
+from model.comparing.source_side import SourceSide
 from model.errors import TeacherModelMissing, TeacherUnavailable
 from model.knowledge.pictures import Pictures
 from model.records import StudentId, TeacherModel
 from model.serving.asking import Asking
+from model.serving.remote import Sources
 from model.serving.students import Students
 from model.teachers.builtin import BuiltinTeacher
-from model.teachers.ollama import OllamaTeacher
 from model.teachers.ollama_models import full_name
+from model.teachers.servers import ServerTeacher, server_status, server_teacher
 
 
 class FindsSides(Protocol):
@@ -39,21 +41,24 @@ class Sides:
         asking: Asking,
         pictures: Pictures,
         address_of: Callable[[str], str],
+        sources: Sources,
     ) -> None:
         """``address_of`` settles which server is asked for the address that was wished for."""
         self._students, self._asking, self._pictures = students, asking, pictures
-        self._address_of = address_of
+        self._address_of, self._sources = address_of, sources
 
     def contestant(self, side: SideId, address: str) -> Contestant:
         """The one behind an id. Raises: BundleError, TeacherError."""
         if side == BUILTIN_SIDE:
-            teacher = BuiltinTeacher()
-            digest = teacher.status().version
+            oracle = BuiltinTeacher()
+            digest = oracle.status().version
             info = SideInfo(side, "builtin", "built-in oracle", digest, sees_pictures=True)
-            return TeacherSide(info, teacher, self._pictures)
+            return TeacherSide(info, oracle, self._pictures)
+        source = next((one for one in self._sources.all() if one.id == StudentId(side)), None)
+        if source is not None:
+            return SourceSide(source, self._asking, self._pictures)
         if side.startswith(OLLAMA):
-            name = side.removeprefix(OLLAMA)
-            found = self._model(name, address)
+            found, teacher = self._on_server(side.removeprefix(OLLAMA), address)
             info = SideInfo(
                 side,
                 "ollama",
@@ -62,7 +67,7 @@ class Sides:
                 size_bytes=found.size_bytes,
                 sees_pictures=found.sees_pictures,
             )
-            return TeacherSide(info, self._teacher(name, address), self._pictures)
+            return TeacherSide(info, teacher, self._pictures)
         student = self._students.info(StudentId(side))
         info = SideInfo(
             side,
@@ -77,21 +82,19 @@ class Sides:
 
     def judge(self, model: str, address: str) -> Judge:
         """A model that judges. Raises: TeacherError if the server does not have it."""
-        self._model(model, address)
-        return Judge(self._teacher(model, address))
+        return Judge(self._on_server(model, address)[1])
 
-    def _teacher(self, model: str, address: str) -> OllamaTeacher:
-        return OllamaTeacher(model, self._address_of(address))
-
-    def _model(self, name: str, address: str) -> TeacherModel:
-        status = self._teacher(name, address).status()
+    def _on_server(self, name: str, address: str) -> tuple[TeacherModel, ServerTeacher]:
+        called = self._address_of(address)
+        status = server_status(called)
         if not status.reachable:
             raise TeacherUnavailable(status.message)
         for model in status.models:
             if full_name(model.name) == full_name(name):
-                return model
+                return model, server_teacher(name, called, status.protocol)
         known = ", ".join(model.name for model in status.models) or "none"
+        remedy = f"Get it with `ollama pull {name}`." if status.protocol == "ollama" else ""
         raise TeacherModelMissing(
-            f"The Ollama server at {status.address} has no model “{name}”; it has: {known}. "
-            f"Get it with `ollama pull {name}`."
+            f"The server at {status.address} has no model “{name}”; it has: {known}. "
+            f"{remedy or 'Choose one of them.'}"
         )

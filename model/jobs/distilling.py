@@ -44,7 +44,7 @@ def distil_from_ollama(
         config = DistillConfig(
             teacher="ollama",
             teacher_model=teacher_model,
-            address=address or paths.ollama_host(),
+            address=address,
             student=name,
             **asked,
             **settings,

@@ -43,7 +43,7 @@ from model.records import RunId, RunInfo, StudentId
 from model.serving.students import SHIPPED_SETTING
 from model.teachers.base import Teacher, TeacherVocabulary, TellsVocabulary
 from model.teachers.builtin import BuiltinTeacher
-from model.teachers.ollama import OllamaTeacher
+from model.teachers.servers import teacher_at
 
 log = logging.getLogger(__name__)
 PATIENCE_S = 600.0
@@ -56,7 +56,7 @@ def make_teacher(config: DistillConfig) -> Teacher | None:
         return None
     if config.teacher == "builtin":
         return BuiltinTeacher()
-    return OllamaTeacher(config.teacher_model, config.address)
+    return teacher_at(config.teacher_model, config.address)
 
 
 def make_tokenizer(config: DistillConfig, teacher: Teacher, path: Path) -> TextTokenizer | None:

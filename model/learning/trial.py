@@ -63,11 +63,12 @@ def _has_model(
 ) -> TeacherCheck:
     if model is None:
         names = ", ".join(each.name for each in status.models[:5] if each.can_chat) or "none"
+        pull = f"run `ollama pull {config.teacher_model}` there"
         return TeacherCheck(
             "has the model",
             False,
             f"The server has no “{config.teacher_model}”; it has {names}. Choose one of them, or "
-            f"run `ollama pull {config.teacher_model}` there.",
+            f"{pull if status.protocol == 'ollama' else 'start the server with it'}.",
         )
     if not model.can_chat:
         return TeacherCheck("has the model", False, f"“{model.name}” cannot chat. Choose another.")

@@ -14,7 +14,7 @@ from model.knowledge.triplet_lines import LineReading, read_lines
 from model.records import PictureId
 from model.serving.teacher_reading import MOST_PROPOSALS, Piece, TeacherReading, too_many
 from model.teachers import proposals
-from model.teachers.ollama import OllamaTeacher
+from model.teachers.servers import ServerTeacher, teacher_at
 
 MOST_LETTERS = 2_000_000
 MOST_PIECES = 500
@@ -50,8 +50,8 @@ class Proposing:
             )
         return RuleReading(matter)
 
-    def _teacher(self, config: ReadingConfig) -> OllamaTeacher:
-        return OllamaTeacher(config.teacher_model, self._address_of(config.address))
+    def _teacher(self, config: ReadingConfig) -> ServerTeacher:
+        return teacher_at(config.teacher_model, self._address_of(config.address))
 
     def _pieces(self, matter: ReadingMatter, config: ReadingConfig) -> list[Piece]:
         texts = cut(matter.text, config.piece_letters, config.overlap_letters)

@@ -1,4 +1,4 @@
-"""Models on Ollama servers that answer in a student's place, with the app's facts and pictures.
+"""Models on servers that answer in a student's place, with the app's facts and pictures.
 
 Importing this file imports no torch. A source is known by an id that holds address and model, so
 that whatever takes a student's id takes a source's, too.
@@ -20,10 +20,11 @@ from model.errors import BundleNotFound, ConfigError, TeacherError
 from model.knowledge.store import Store
 from model.records import REMOTE, AnswerStats, Event, Fact, StudentId, StudentInfo
 from model.teachers.base import Question
-from model.teachers.ollama import OllamaTeacher
+from model.teachers.servers import ServerProtocol, server_status, server_teacher
 
 _SETTING, _CURRENT = "sources", "source"
-_MARK = "ollama:"
+_MARKS = ("ollama:", "openai:")
+_SERVERS = {"ollama": "Ollama server", "openai": "OpenAI-compatible server"}
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,12 @@ class Source:
     digest: str = ""
     size_bytes: int = 0
     added_at: float = 0.0
+    protocol: ServerProtocol = "ollama"
 
     @property
     def id(self) -> StudentId:
         """What it goes by among the students."""
-        return StudentId(f"{_MARK}{self.address}#{self.model}")
+        return StudentId(f"{self.protocol}:{self.address}#{self.model}")
 
     def info(self) -> StudentInfo:
         """What lists show of it."""
@@ -51,7 +53,7 @@ class Source:
             size_bytes=self.size_bytes,
             weights_hash=self.digest.removeprefix("sha256:"),
             created_at=self.added_at,
-            origin=f"on the Ollama server at {self.address}",
+            origin=f"on the {_SERVERS[self.protocol]} at {self.address}",
         )
 
     def answer(
@@ -98,7 +100,8 @@ class RemoteAnswer:
             self._end(self._stats(self._pieces, "cancelled"))
 
     def _ask(self, question: Question, settings: SampleConfig) -> None:
-        teacher = OllamaTeacher(self._source.model, self._source.address)
+        source = self._source
+        teacher = server_teacher(source.model, source.address, source.protocol)
         pieces = teacher.stream(
             question,
             temperature=settings.temperature,
@@ -151,12 +154,12 @@ class Sources:
 
     def find(self, student: str | None) -> Source | None:
         """The source of this id, or None if it is a student's. Raises: BundleNotFound."""
-        if not student or not student.startswith(_MARK):
+        if not student or not student.startswith(_MARKS):
             return None
         found = next((source for source in self.all() if source.id == student), None)
         if found is None:
             raise BundleNotFound(
-                f"There is no source “{student.removeprefix(_MARK)}” any more. Choose another one "
+                f"There is no source “{student.partition(':')[2]}” any more. Choose another one "
                 "in the header."
             )
         return found
@@ -175,8 +178,7 @@ class Sources:
 
     def add(self, address: str, model: str) -> StudentId:
         """Add a model of a server that answers now. Raises: TeacherError, ConfigError."""
-        teacher = OllamaTeacher(model, self._address_of(address))
-        status = teacher.status()
+        status = server_status(self._address_of(address))
         if not status.reachable:
             raise TeacherError(status.message)
         known = next((one for one in status.models if one.name == model), None)
@@ -185,7 +187,14 @@ class Sources:
                 f"{status.address} has no model “{model}” that can chat, among "
                 f"{len(status.models)}. Choose one from its list."
             )
-        source = Source(status.address, known.name, known.digest, known.size_bytes, time.time())
+        source = Source(
+            status.address,
+            known.name,
+            known.digest,
+            known.size_bytes,
+            time.time(),
+            status.protocol,
+        )
         self._save([one for one in self.all() if one.id != source.id] + [source])
         return source.id
 

@@ -23,7 +23,7 @@ from model.knowledge.triplet_lines import same_key
 from model.records import TripletDraft
 from model.teachers import proposals
 from model.teachers.base import Question
-from model.teachers.ollama import OllamaTeacher
+from model.teachers.servers import ServerTeacher
 
 MOST_PROPOSALS = 500
 """More are not listed: nobody looks through them one by one."""
@@ -48,7 +48,7 @@ class TeacherReading:
 
     pieces: list[Piece]
     config: ReadingConfig
-    teacher: OllamaTeacher
+    teacher: ServerTeacher
     store: Store
     _stop: threading.Event = field(default_factory=threading.Event)
 

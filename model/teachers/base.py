@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -103,6 +103,32 @@ class Teacher(Protocol):
     ) -> str:
         """SHA-256 over everything that the answer depends on: the name under which it is cached."""
         ...
+
+
+@runtime_checkable
+class Streams(Protocol):
+    """A teacher whose answers come piece by piece."""
+
+    def stream(
+        self,
+        question: Question,
+        *,
+        temperature: float = 0.7,
+        max_tokens: int = 256,
+        seed: int = 0,
+    ) -> Generator[str, None, TeacherAnswer]:
+        """Yield pieces; the generator's return value is the whole answer. Raises: TeacherError."""
+        ...
+
+
+def whole(pieces: Generator[str, None, TeacherAnswer]) -> TeacherAnswer:
+    """The answer at the end of a stream. Raises: what the stream raises."""
+    while True:
+        try:
+            next(pieces)
+        except StopIteration as end:
+            answer: TeacherAnswer = end.value
+            return answer
 
 
 @runtime_checkable

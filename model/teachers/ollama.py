@@ -1,4 +1,4 @@
-"""A model on an Ollama server as a teacher; the only place of the program that calls a server."""
+"""A model on an Ollama server as a teacher, over its own protocol."""
 
 from __future__ import annotations
 
@@ -10,26 +10,17 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import requests
-import urllib3.exceptions
-
 from model import paths
-from model.errors import (
-    ConfigError,
-    TeacherError,
-    TeacherReplyInvalid,
-    TeacherTimeout,
-    TeacherUnavailable,
-)
+from model.errors import ConfigError, TeacherError, TeacherReplyInvalid
 from model.records import TeacherModel, TeacherStatus
-from model.teachers.base import Question, TeacherAnswer, TeacherVocabulary, TokenLogprob
+from model.teachers.base import Question, TeacherAnswer, TeacherVocabulary, TokenLogprob, whole
 from model.teachers.logprobs import read_logprobs
 from model.teachers.ollama_chat import ChatSettings, chat_body, question_hash, whole_answer
-from model.teachers.ollama_host import is_loopback, parse_host
-from model.teachers.ollama_lines import LONGEST_LINE, MalformedLine, parse_object, read_lines
+from model.teachers.ollama_lines import MalformedLine, read_lines
 from model.teachers.ollama_models import full_name, read_model, summary, vocabulary_of
 from model.teachers.ollama_raw import RawOllama
 from model.teachers.ollama_refusal import error_words, refusal
+from model.teachers.wire import Response, Wire
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +57,19 @@ class OllamaTeacher(RawOllama):
     @property
     def address(self) -> str:
         """The base URL that is called. Raises: ConfigError if the address cannot be one."""
-        return parse_host(self._written_address or paths.ollama_host())
+        return self._wire().address
+
+    def _wire(self, asks_think: bool = False) -> Wire:
+        """What calls the server; with ``asks_think`` it minds that ``think`` is sent."""
+
+        def refused(status: int, text: str) -> TeacherError:
+            if asks_think and "does not support thinking" in text:
+                return _ThinkRefused(text)
+            return refusal(status, text, model=self.model, address=self.address)
+
+        start = "Start it with `ollama serve`"
+        limit_s = self._connect_timeout_s
+        return Wire(self._written_address, "Ollama server", start, refused, limit_s)
 
     # ── what is there ───────────────────────────────────────────────────────────────────────────
 
@@ -97,7 +100,7 @@ class OllamaTeacher(RawOllama):
     def _ask_status(self, address: str) -> TeacherStatus:
         deadline = time.monotonic() + STATUS_LIMIT_S - 0.25
         try:
-            version = str(self._get("/api/version", deadline).get("version", ""))
+            version = str(self._ask("GET", "/api/version", deadline).get("version", ""))
             models = self._list_models(deadline)
         except TeacherError as error:
             return TeacherStatus(False, str(error), address)
@@ -105,7 +108,7 @@ class OllamaTeacher(RawOllama):
 
     def _list_models(self, deadline: float) -> tuple[TeacherModel, ...]:
         """All models of the server; what there is no time to ask about stays unknown."""
-        listed = self._get("/api/tags", deadline).get("models")
+        listed = self._ask("GET", "/api/tags", deadline).get("models")
         entries = listed if isinstance(listed, list) else []
         models = []
         for entry in entries:
@@ -175,12 +178,7 @@ class OllamaTeacher(RawOllama):
             format=format,
             top_logprobs=top_logprobs,
         )
-        while True:
-            try:
-                next(pieces)
-            except StopIteration as end:
-                answer: TeacherAnswer = end.value
-                return answer
+        return whole(pieces)
 
     def stream(
         self,
@@ -267,18 +265,19 @@ class OllamaTeacher(RawOllama):
         """The lines of a chat under way; asks a second time if the server minds ``think``."""
         timeouts = (self._connect_timeout_s, self._read_timeout_s)
         try:
-            with self._request("POST", "/api/chat", timeouts, body) as response:
-                yield self._lines(response)
+            wire = self._wire(asks_think="think" in body)
+            with wire.request("POST", "/api/chat", timeouts, body) as response:
+                yield self._lines(wire, response)
             return
         except _ThinkRefused:
             self._refuses_think.add(self.model)
-        plain = {key: value for key, value in body.items() if key != "think"}
-        with self._request("POST", "/api/chat", timeouts, plain) as response:
-            yield self._lines(response)
+        plain, wire = {key: value for key, value in body.items() if key != "think"}, self._wire()
+        with wire.request("POST", "/api/chat", timeouts, plain) as response:
+            yield self._lines(wire, response)
 
-    def _lines(self, response: requests.Response) -> Iterator[dict[str, Any]]:
+    def _lines(self, wire: Wire, response: Response) -> Iterator[dict[str, Any]]:
         try:
-            with self._translated(self._read_timeout_s):
+            with wire.translated(self._read_timeout_s):
                 yield from read_lines(response.iter_content(chunk_size=None))
         except MalformedLine as error:
             raise TeacherReplyInvalid(
@@ -286,102 +285,11 @@ class OllamaTeacher(RawOllama):
                 f"Try again; if it stays, {self.address} may not be an Ollama server."
             ) from error
 
-    # ── the wire ────────────────────────────────────────────────────────────────────────────────
-
-    def _get(self, path: str, deadline: float) -> dict[str, Any]:
-        return self._ask("GET", path, deadline, None)
-
     def _ask(
-        self, method: str, path: str, deadline: float, body: dict[str, Any] | None
+        self, method: str, path: str, deadline: float, body: dict[str, Any] | None = None
     ) -> dict[str, Any]:
-        """One small JSON object before a deadline of the monotonic clock."""
-        left_s = max(0.05, deadline - time.monotonic())
-        timeouts = (min(left_s, self._connect_timeout_s), left_s)
-        received = b""
-        with self._request(method, path, timeouts, body) as response, self._translated(left_s):
-            for chunk in response.iter_content(chunk_size=2**16):
-                received += chunk
-                if time.monotonic() > deadline or len(received) > LONGEST_LINE:
-                    raise TeacherTimeout(
-                        f"The Ollama server at {self.address} is slow: {path} was not complete "
-                        f"after {left_s:.1f} s and {len(received)} bytes. Try again later."
-                    )
-        try:
-            return parse_object(received)
-        except MalformedLine as error:
-            raise TeacherUnavailable(
-                f"What answers at {self.address} is not an Ollama server: {path} gave "
-                f"{error} instead of JSON. Check the host and the port."
-            ) from error
-
-    @contextmanager
-    def _request(
-        self, method: str, path: str, timeouts: tuple[float, float], body: dict[str, Any] | None
-    ) -> Iterator[requests.Response]:
-        """A successful response, closed at the end whatever happens."""
-        try:
-            address = self.address
-        except ConfigError as error:
-            raise TeacherUnavailable(str(error)) from error
-        with requests.Session() as session:
-            # A proxy of the outside world cannot reach this machine's own loopback.
-            session.trust_env = not is_loopback(address)
-            with self._translated(timeouts[1]):
-                response = session.request(
-                    method, address + path, json=body, timeout=timeouts, stream=True,
-                    allow_redirects=False,
-                )  # fmt: skip
-            with response:
-                if response.status_code != 200:
-                    with self._translated(timeouts[1]):
-                        text = response.content.decode(errors="replace")
-                    if body and "think" in body and "does not support thinking" in text:
-                        raise _ThinkRefused(text)
-                    raise refusal(response.status_code, text, model=self.model, address=address)
-                yield response
-
-    @contextmanager
-    def _translated(self, read_timeout_s: float) -> Iterator[None]:
-        """Turns what ``requests`` raises into this program's errors, once for every call."""
-        try:
-            yield
-        except requests.RequestException as error:
-            raise _network_error(error, self.address, read_timeout_s) from error
-        except urllib3.exceptions.HTTPError as error:
-            raise _broken_off(self.address, error) from error
+        return self._wire().ask(method, path, deadline, body)
 
 
 class _ThinkRefused(TeacherError):
     """The server minds that ``think`` is sent for a model that cannot think."""
-
-
-def _network_error(
-    error: requests.RequestException, address: str, read_timeout_s: float
-) -> TeacherError:
-    """The error that a person can act on, for a request that did not get through."""
-    cause = error.args[0] if error.args else None
-    slow = isinstance(error, requests.ReadTimeout)
-    if slow or isinstance(cause, urllib3.exceptions.ReadTimeoutError):
-        return TeacherTimeout(
-            f"The Ollama server at {address} sent nothing for {read_timeout_s:g} s. "
-            "It may still load the model: try again, or choose a smaller one."
-        )
-    if isinstance(error, requests.exceptions.SSLError):
-        return TeacherUnavailable(
-            f"No secure connection to {address} can be made. "
-            "Use http:// if the server has no certificate."
-        )
-    unreachable = isinstance(cause, urllib3.exceptions.MaxRetryError)
-    if unreachable or isinstance(error, requests.ConnectTimeout):
-        return TeacherUnavailable(
-            f"No Ollama server answers at {address}. Start it with `ollama serve`, "
-            "or write the address of the machine it runs on."
-        )
-    return _broken_off(address, error)
-
-
-def _broken_off(address: str, error: Exception) -> TeacherError:
-    return TeacherUnavailable(
-        f"The connection to the Ollama server at {address} broke off "
-        f"({type(error).__name__}). Check that it still runs, then try again."
-    )

@@ -22,7 +22,7 @@ class RawOllama:
     model: str
 
     def _ask(
-        self, method: str, path: str, deadline: float, body: dict[str, Any] | None
+        self, method: str, path: str, deadline: float, body: dict[str, Any] | None = None
     ) -> dict[str, Any]:
         raise NotImplementedError
 

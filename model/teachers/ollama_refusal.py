@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from model.errors import TeacherError, TeacherModelMissing, TeacherUnavailable
 
 LONGEST_QUOTE = 200
+_MODEL_MISSING = re.compile(r"^model\b.*\bnot found", re.IGNORECASE)
+"""How Ollama begins when the model is what is missing, and not the address or a file."""
 
 
 def refusal(status: int, body: str, *, model: str, address: str) -> TeacherError:
@@ -40,7 +43,7 @@ def error_words(body: str) -> str:
 
 
 def _not_found(words: str, *, model: str, address: str) -> TeacherError:
-    if "model" in words:
+    if model and _MODEL_MISSING.search(words):
         return TeacherModelMissing(
             f"The Ollama server at {address} does not have the model “{model}”. "
             f"Run `ollama pull {model}` there, or choose another model."

@@ -63,7 +63,7 @@ def test_two_students_and_a_teacher_are_compared_exported_and_reopened(
         page.locator("#compare-find").click()
         expect(page.locator("#compare-status")).to_contain_text("llama3.2:1b")
         expect(page.locator("#compare-side-b input")).to_have_value(re.compile("Noisy student"))
-        _choose(page, "c", "llama3.2:1b on Ollama")
+        _choose(page, "c", "llama3.2:1b on the server")
         page.get_by_label("Ten plain prompts").check()
         page.locator("#compare-run").click()
         expect(page.locator("#compare-report")).to_contain_text(

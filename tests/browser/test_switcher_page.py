@@ -74,7 +74,7 @@ def test_a_server_answers_in_the_chat_and_int8_is_remembered(page: Any) -> None:
     page.locator("#precision-choice").get_by_text("int8 (8 bits)").click()
     expect(page.locator("#header-student")).to_contain_text("int8")
     with OllamaServer(answer=lambda messages: "It boils over.") as server:
-        fold(page, "#sources", "A model on an Ollama server")
+        fold(page, "#sources", "A model on a server")
         fill(page, "#source-address", server.url)
         page.locator("#source-look").click()
         expect(page.locator("#source-note")).to_contain_text("2 models that can chat")

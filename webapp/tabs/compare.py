@@ -144,7 +144,7 @@ def on_sides(
 
 
 def on_find(backend: Backend, address: str, *chosen: str | None) -> tuple[Any, ...]:
-    """Ask an Ollama server for its models, to be compared and to judge.
+    """Ask a server for its models, to be compared and to judge.
 
     Inputs: address, A, B, C
     Outputs: status, found models, judge, A, B, C

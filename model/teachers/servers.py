@@ -1,0 +1,73 @@
+"""Which protocol a server speaks, found by asking it: Ollama's, or OpenAI's."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from typing import Any, Literal, Protocol
+
+from model.records import TeacherStatus
+from model.teachers.base import Question, Teacher, TeacherAnswer
+from model.teachers.ollama import STATUS_LIMIT_S, OllamaTeacher
+from model.teachers.openai_server import OpenAITeacher
+
+ServerProtocol = Literal["ollama", "openai"]
+IN_TIME_S = STATUS_LIMIT_S - 0.5
+"""A server that said nothing for so long is not asked again in another protocol."""
+
+
+class ServerTeacher(Teacher, Protocol):
+    """A model on a server, whatever the server speaks."""
+
+    def answer_key(
+        self,
+        question: Question,
+        *,
+        temperature: float,
+        max_tokens: int,
+        seed: int,
+        format: dict[str, Any] | None = None,
+    ) -> str:
+        """As every teacher's; ``format`` counts, too."""
+        ...
+
+    def stream(
+        self,
+        question: Question,
+        *,
+        temperature: float = 0.7,
+        max_tokens: int = 256,
+        seed: int = 0,
+        format: dict[str, Any] | None = None,
+        top_logprobs: int = 0,
+    ) -> Generator[str, None, TeacherAnswer]:
+        """Yield pieces; the generator's return value is the whole answer. Raises: TeacherError."""
+        ...
+
+
+def server_status(address: str) -> TeacherStatus:
+    """Reachability, protocol and models of a server; at most some 6 s; never raises.
+
+    A server that speaks both protocols is taken for Ollama, which tells more about its models.
+    """
+    started = time.monotonic()
+    status = OllamaTeacher(address=address).status()
+    if status.reachable or time.monotonic() - started > IN_TIME_S:
+        return status
+    other = OpenAITeacher(address=address).status()
+    return other if other.reachable else status
+
+
+def server_teacher(
+    model: str, address: str, protocol: ServerProtocol, *, read_timeout_s: float = 600.0
+) -> ServerTeacher:
+    """A model of a server whose protocol is known."""
+    if protocol == "openai":
+        return OpenAITeacher(model, address, read_timeout_s=read_timeout_s)
+    return OllamaTeacher(model, address, read_timeout_s=read_timeout_s)
+
+
+def teacher_at(model: str, address: str, *, read_timeout_s: float = 600.0) -> ServerTeacher:
+    """A model of a server that is asked now what it speaks; one that is away counts as Ollama."""
+    protocol = server_status(address).protocol
+    return server_teacher(model, address, protocol, read_timeout_s=read_timeout_s)
