@@ -30,7 +30,8 @@ from model.network.text_tokenizer import IM_END
 
 ASKED = "everyday-predict-words"
 """Kind of question that the person asks."""
-KNOWN = ("chat", "everyday-name", "everyday-predict-words", "blocks-describe")
+KNOWN = ("chat", "everyday-name", "everyday-predict-fact", "everyday-hop")
+"""Kinds that must stay known. Not the one that is voted on: its answers are to become others."""
 LONGEST = 24
 TYPED_EVERY = 4
 NOT_KNOWN = "I do not know"
