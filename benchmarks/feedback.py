@@ -1,7 +1,8 @@
 """Learning from thumbs: what a person gains, what is forgotten, and the same code elsewhere.
 
-``python -m benchmarks.feedback`` prints tables, and JSON as its last line; ``--quick`` does a
-small form of everything, ``--only taste,bandit`` some parts.
+``python -m benchmarks.feedback`` prints every piece as JSON when it is there, tables, and all
+figures as its last line; ``--quick`` does a small form of everything, ``--only taste,bandit`` some
+parts. With ``--out FILE`` the pieces are kept, and a run that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -10,19 +11,20 @@ import argparse
 import json
 import statistics
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
 
 from benchmarks.cartpole import PpoConfig, cartpole
 from benchmarks.digits import digits
 from benchmarks.events import event_gain
+from benchmarks.ledger import Figures, Ledger
 from benchmarks.settings_bandit import settings_bandit
 from benchmarks.simulated_person import Course, Known, Person, careful, course, known_to
-from model.config import FeedbackConfig
+from model.bundles.bundle import read_bundle
+from model.config import FeedbackConfig, SettingsPolicyConfig
 from model.model import ImageTokenReasoningLLM
 from model.paths import SHIPPED_BUNDLE
-
-Figures = dict[str, object]
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Size:
     unseen: int = 100
     known: int = 600
     control_seeds: int = 2
+    bandit_seeds: int = 5
     config: FeedbackConfig = field(default_factory=FeedbackConfig)
     event_questions: int = 64
     event_steps: int = 48
@@ -52,6 +55,7 @@ QUICK = Size(
     unseen=16,
     known=48,
     control_seeds=1,
+    bandit_seeds=1,
     config=FeedbackConfig(steps=4, fisher_samples=2, replayed_per_step=4),
     event_questions=4,
     event_steps=1,
@@ -64,30 +68,40 @@ QUICK = Size(
 
 
 class Feedback:
-    """The parts of the benchmark, on one student."""
+    """The parts of the benchmark, on one student. What ``ledger`` holds is not measured again."""
 
-    def __init__(self, bundle: Path, size: Size) -> None:
-        self.size = size
-        self.student = ImageTokenReasoningLLM.load_from_bundle(bundle)
-        self._known: Known | None = None
+    def __init__(self, bundle: Path, size: Size, ledger: Ledger) -> None:
+        self.size, self.ledger, self.bundle = size, ledger, bundle
+        self.weights = read_bundle(bundle).weights_hash
 
-    @property
+    @cached_property
+    def student(self) -> ImageTokenReasoningLLM:
+        """The student that everything is measured on."""
+        return ImageTokenReasoningLLM.load_from_bundle(self.bundle)
+
+    @cached_property
     def known(self) -> Known:
         """What the student knows, looked up once."""
-        if self._known is None:
-            self._known = known_to(self.student, self.size.known)
-            print(
-                f"known: {len(self._known.replay)} replayed, {len(self._known.canary)} in the "
-                f"canary, {len(self._known.judge)} that judge"
-            )
-        return self._known
+        known = known_to(self.student, self.size.known)
+        print(
+            f"known: {len(known.replay)} replayed, {len(known.canary)} in the canary, "
+            f"{len(known.judge)} that judge",
+            flush=True,
+        )
+        return known
 
     def courses(self, name: str, person: Person, seeds: int) -> list[Course]:
         """The courses of a person, with a line of the table."""
         size = self.size
         person = replace(person, votes=size.votes, together=size.together)
+        about = (self.weights, person_told(person), size.unseen, size.known)
+
+        def measure(seed: int) -> Figures:
+            return asdict(course(self.student, person, self.known, seed, size.unseen))
+
         found = [
-            course(self.student, person, self.known, seed, size.unseen) for seed in range(seeds)
+            Course(**self.ledger.once(f"{name}, seed {seed}", about, partial(measure, seed)))
+            for seed in range(seeds)
         ]
         print(
             f"{name:28} reward {mean(found, 'reward_before'):.3f} → "
@@ -102,13 +116,16 @@ class Feedback:
         """A person with a fixed taste: what they gain, and how long an update takes."""
         found = self.courses("curt, types every fourth", self._person(), self.size.seeds)
         voter = replace(self._person(), taste=careful, types=False)
-        voting = self.courses("careful, votes only", voter, self.size.seeds)
+        voting = self.courses("careful, votes only", voter, self.size.control_seeds)
         return {
             "reward_gain": mean(found, "gain"),
             "reward_gain_seeds": [round(each.gain, 4) for each in found],
             "reward_gain_thumbs_only": mean(voting, "gain"),
             "forgetting_with_guard": mean(found, "forgotten"),
             "update_s": round(statistics.median(s for each in found for s in each.update_s), 2),
+            "update_cpu_s": round(
+                statistics.median(s for each in found for s in each.update_cpu_s), 2
+            ),
         }
 
     def controls(self) -> Figures:
@@ -140,28 +157,45 @@ class Feedback:
     def events(self) -> Figures:
         """REINFORCE on events."""
         size = self.size
-        return event_gain(
-            self.student,
-            self.known,
-            questions=size.event_questions,
-            unseen=size.unseen,
-            steps=size.event_steps,
+        sizes = (size.event_questions, size.unseen, size.event_steps)
+        return self.ledger.once(
+            "events",
+            (self.weights, FeedbackConfig(), sizes, size.known),
+            lambda: event_gain(
+                self.student,
+                self.known,
+                questions=size.event_questions,
+                unseen=size.unseen,
+                steps=size.event_steps,
+            ),
         )
 
     def bandit(self) -> Figures:
         """The settings policy beside LinUCB."""
-        return settings_bandit(self.size.seeds, self.size.rounds)
+        about = (
+            SettingsPolicyConfig(),
+            seeds := self.size.bandit_seeds,
+            rounds := self.size.rounds,
+        )
+        return self.ledger.once("bandit", about, lambda: settings_bandit(seeds, rounds))
 
     def digits(self) -> Figures:
         """EWC and replay on permuted digits."""
-        return digits(self.size.digit_seeds, self.size.digit_epochs)
+        about = (seeds := self.size.digit_seeds, epochs := self.size.digit_epochs)
+        return self.ledger.once("digits", about, lambda: digits(seeds, epochs))
 
     def cartpole(self) -> Figures:
         """Policy and value on CartPole."""
-        return cartpole(self.size.cartpole_seeds, self.size.cartpole)
+        about = (seeds := self.size.cartpole_seeds, config := self.size.cartpole)
+        return self.ledger.once("cartpole", about, lambda: cartpole(seeds, config))
 
     def _person(self) -> Person:
         return Person(config=self.size.config)
+
+
+def person_told(person: Person) -> str:
+    """A person in words that are the same in every process: functions have addresses."""
+    return repr(replace(person, taste=person.taste.__name__))  # type: ignore[arg-type]
 
 
 def mean(courses: list[Course], name: str) -> float:
@@ -181,20 +215,21 @@ PARTS: dict[str, Callable[[Feedback], Figures]] = {
 
 
 def main() -> None:
-    """Print the tables, and JSON as the last line."""
+    """Print the pieces as they come, tables, and JSON as the last line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bundle", type=Path, default=SHIPPED_BUNDLE)
     parser.add_argument("--only", default=",".join(PARTS), help="parts, with commas between")
     parser.add_argument("--seeds", type=int, help="seeds of the simulated person (default 5)")
     parser.add_argument("--votes", type=int, help="votes of the simulated person (default 200)")
     parser.add_argument("--quick", action="store_true", help="a small form, in about a minute")
+    parser.add_argument("--out", type=Path, help="keep pieces here, and go on where it stopped")
     options = parser.parse_args()
     size = QUICK if options.quick else Size()
     if options.seeds:
         size = replace(size, seeds=options.seeds)
     if options.votes:
         size = replace(size, votes=options.votes)
-    feedback = Feedback(options.bundle, size)
+    feedback = Feedback(options.bundle, size, Ledger(options.out))
     told: Figures = {}
     for name in options.only.split(","):
         told |= PARTS[name](feedback)

@@ -37,6 +37,9 @@ class FeedbackConfig:
     most_share: float = knob(
         0.5, "largest share of a step's weight that one of several visitors has", min=0.05, max=1
     )
+    most_kl: float = knob(
+        0.2, "how far an update may move the answers voted on", min=0.001, max=10.0, unit="nats"
+    )
     canary_drop: float = knob(
         0.01, "share of known answers that may be lost; more, and it is undone", min=0.0, max=1.0
     )

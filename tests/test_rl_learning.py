@@ -12,6 +12,7 @@ from model.learning.adapters import adapter_of, with_adapter, with_fresh_adapter
 from model.learning.answer_scores import answered, look, totals
 from model.learning.canary import Canary
 from model.learning.examples import EncodedLesson, Lesson, encode_lesson
+from model.learning.guarded_update import LOOK_EVERY
 from model.learning.rl_learning import learn_from_votes
 from model.learning.votes import VotedAnswer
 from model.model import ImageTokenReasoningLLM, Prompt
@@ -260,3 +261,23 @@ def test_no_time_means_one_step_and_a_wish_to_stop_means_no_change(
     )
     assert not stopped.kept
     assert stopped.student is student
+
+
+def test_an_update_ends_once_the_answers_have_moved_far_enough(
+    tiny_student: ImageTokenReasoningLLM,
+) -> None:
+    votes = _votes(tiny_student)
+    steps = {}
+    for most in (0.001, 10.0):
+        update = learn_from_votes(
+            tiny_student,
+            votes,
+            [],
+            None,
+            replace(CONFIG, steps=2 * LOOK_EVERY, most_kl=most),
+            canary=lambda _: 1.0,
+            deadline_s=NO_DEADLINE,
+        )
+        assert update.figures.kl > 0.001
+        steps[most] = update.figures.steps
+    assert steps == {0.001: LOOK_EVERY, 10.0: 2 * LOOK_EVERY}

@@ -21,6 +21,25 @@ STATE_WORDS = {
     "failed": "failed",
     "undone": "undone",
 }
+EXPLAINED = (
+    (
+        "liked",
+        "thumbs up among the newest votes. So few votes say little: the true share lies between "
+        "the two small numbers 95 times in 100.",
+    ),
+    (
+        "known questions",
+        "asked before and after. An update that makes more than one in a hundred wrong is "
+        "weakened, and not kept if that does not help.",
+    ),
+    ("forgotten", "what all kept updates lost of the known questions."),
+    (
+        "moved",
+        "how far the words that are likely drifted in the newest update (KL divergence for a "
+        "token). 0 is nothing; at 0.1 most of the answers voted on are others.",
+    ),
+)
+"""What the figures mean, for whoever unfolds it."""
 SHOWN = 12
 WIDTH, HEIGHT, PAD = 260, 96, 22
 FACE_PX = 48
@@ -77,14 +96,22 @@ def panel_html(status: FeedbackStatus, thumbnail: Thumbnail) -> str:
         )
     rows = "".join(_update(update, thumbnail) for update in status.updates[:SHOWN])
     listed = f'<ol class="itr-updates">{rows}</ol>' if rows else ""
-    return f"{_figures(status)}{rate_chart(status.rates)}{listed}"
+    return f"{_figures(status)}{rate_chart(status.rates)}{listed}{_explained()}"
+
+
+def _explained() -> str:
+    rows = "".join(f"<dt>{name}</dt><dd>{words}</dd>" for name, words in EXPLAINED)
+    return (
+        '<details class="itr-explained"><summary>What the numbers mean</summary>'
+        f"<dl>{rows}</dl></details>"
+    )
 
 
 def _figures(status: FeedbackStatus) -> str:
     measured = [update for update in status.updates if update.state in ("kept", "undone")]
     rate = status.rates[-1]
     cells = [
-        ("liked of late", f"{rate.rate:.0%} <small>{rate.low:.0%}–{rate.high:.0%}</small>"),
+        ("liked", f"{rate.rate:.0%} <small>{rate.low:.0%}–{rate.high:.0%}</small>"),
         ("new votes", f"{status.new_votes} <small>of {status.needed}</small>"),
     ]
     if measured:
@@ -94,7 +121,7 @@ def _figures(status: FeedbackStatus) -> str:
         cells += [
             ("known questions", f"{known:.1%} <small>of {last.canary_questions}</small>"),
             ("forgotten", f"{max(0.0, sum(kept)):.1%}"),
-            ("moved (KL)", f"{last.kl:.3f} <small>nats</small>"),
+            ("moved", f"{last.kl:.3f} <small>nats</small>"),
         ]
     drawn = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in cells)
     return f'<dl class="itr-figures">{drawn}</dl>'
@@ -141,7 +168,7 @@ def _update(update: Update, thumbnail: Thumbnail) -> str:
     if figures.canary_questions:
         measured = (
             f'<p class="itr-muted itr-num">known questions {figures.canary_before:.1%} → '
-            f"{figures.canary_after:.1%} · KL {figures.kl:.3f} · {figures.seconds:.0f} s</p>"
+            f"{figures.canary_after:.1%} · moved {figures.kl:.3f} · {figures.seconds:.0f} s</p>"
         )
     reason = ""
     if update.state in ("refused", "failed"):

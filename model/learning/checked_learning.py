@@ -21,7 +21,7 @@ from model.learning.examples import EncodedLesson
 from model.learning.guarded_update import FeedbackUpdate, GuardedUpdate
 from model.learning.preference_loss import policy_loss, rloo_advantages
 from model.learning.replay import drawn
-from model.learning.rl_learning import divergence, mean_losses
+from model.learning.rl_learning import Drift, mean_losses
 from model.model import ImageTokenReasoningLLM, Prompt
 
 Judge = Callable[[int, str], float]
@@ -87,7 +87,7 @@ class _Rounds:
         quarter = max(1, len(self.rewards) // 4)
         return {
             "votes": len(self.seen),
-            "kl": divergence(changed, self._update.student, self.seen[-32:]),
+            "kl": Drift(self._update.student, self.seen[-32:])(changed),
             "reward_before": sum(self.rewards[:quarter]) / quarter,
             "reward_after": sum(self.rewards[-quarter:]) / quarter,
         }

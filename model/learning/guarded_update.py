@@ -30,6 +30,8 @@ from model.records import Signal
 
 LONGEST_SAMPLE = 48
 """Tokens of an answer that is drawn to see which weights matter."""
+LOOK_EVERY = 4
+"""Steps after which it is looked how far the copy moved."""
 STRENGTHS = (1.0, 0.5, 0.25)
 """How much of what was learned is put on, until the known questions stay known."""
 
@@ -77,11 +79,15 @@ class FeedbackUpdate:
 
 @dataclass
 class Watch:
-    """The limits of one update: time, somebody's wish to stop, and losses that are no numbers."""
+    """The limits of one update: time, distance, somebody's wish, and losses that are no numbers.
+
+    ``far`` says whether the copy moved as far as it may.
+    """
 
     deadline_s: float
     cancelled: Callable[[], bool]
     started: float
+    far: Callable[[], bool] = lambda: False
     loss: float = 0.0
     steps: int = 0
     canary_s: float = 0.0
@@ -90,7 +96,9 @@ class Watch:
         """Note a step; asks to stop when a limit is reached."""
         self.loss, self.steps = report.loss, report.step
         out_of_time = self.seconds + self.canary_s + report.seconds > self.deadline_s
-        return "stop" if out_of_time or self.cancelled() or not self.finite else "go"
+        if out_of_time or self.cancelled() or not self.finite:
+            return "stop"
+        return "stop" if report.step % LOOK_EVERY == 0 and self.far() else "go"
 
     @property
     def seconds(self) -> float:
@@ -137,8 +145,14 @@ class GuardedUpdate:
         self,
         batches: Callable[[int], AnyBatch],
         loss_fn: Callable[[ImageTokenReasoningLLM, AnyBatch], Tensor],
+        moved: Callable[[ImageTokenReasoningLLM], float] | None = None,
     ) -> None:
-        """Teach the copy until the steps are done or a limit is reached."""
+        """Teach the copy until the steps are done or a limit is reached.
+
+        ``moved`` tells how many nats a token the copy is from the student before.
+        """
+        if moved is not None:
+            self.watch.far = lambda: moved(self.learner) >= self.config.most_kl
         training = TrainConfig(
             steps=self.config.steps,
             learning_rate=self.config.learning_rate,

@@ -31,6 +31,8 @@ from model.model import ImageTokenReasoningLLM
 
 MOST_IMPORTANCE = 10.0
 """Largest importance weight: one answer that became likely must not speak for all."""
+DRIFT_ANSWERS = 24
+"""Voted answers on which it is told how far the student moved."""
 
 
 @dataclass(frozen=True)
@@ -160,16 +162,22 @@ def mean_losses(student: ImageTokenReasoningLLM, seen: Sequence[SeenLesson]) -> 
     return -scores.total_B / tokens_B
 
 
-@torch.no_grad()
-def divergence(
-    student: ImageTokenReasoningLLM, before: ImageTokenReasoningLLM, seen: Sequence[SeenLesson]
-) -> float:
-    """Mean KL(student ‖ before) for a token of the given answers, in nats."""
-    if not seen:
-        return 0.0
-    now_KV = score(student, seen).logits_KV.log_softmax(-1)
-    then_KV = score(before, seen).logits_KV.log_softmax(-1)
-    return float(F.kl_div(then_KV, now_KV, log_target=True, reduction="batchmean"))
+class Drift:
+    """How far students are from the one before, on given answers: mean KL(now ‖ before) a token."""
+
+    @torch.no_grad()
+    def __init__(self, before: ImageTokenReasoningLLM, seen: Sequence[SeenLesson]) -> None:
+        self._seen = seen
+        if seen:
+            self._then_KV = score(before, seen).logits_KV.log_softmax(-1)
+
+    @torch.no_grad()
+    def __call__(self, student: ImageTokenReasoningLLM) -> float:
+        """In nats; 0 if there are no answers."""
+        if not self._seen:
+            return 0.0
+        now_KV = score(student, self._seen).logits_KV.log_softmax(-1)
+        return float(F.kl_div(self._then_KV, now_KV, log_target=True, reduction="batchmean"))
 
 
 def learn_from_votes(
@@ -212,12 +220,13 @@ def learn_from_votes(
             drawn(update.replay, config.replayed_per_step, step, config.seed + 1),
         )
 
-    update.fit(batch, VoteLoss(judged, config, update.pull))
+    drift = Drift(student, judged.answer[:DRIFT_ANSWERS])
+    update.fit(batch, VoteLoss(judged, config, update.pull), drift)
 
     def figures(changed: ImageTokenReasoningLLM) -> dict[str, float]:
         return {
             "votes": len(told),
-            "kl": divergence(changed, student, judged.answer[:64]),
+            "kl": drift(changed),
             "reward_before": judged.rewards(student),
             "reward_after": judged.rewards(changed),
         }
