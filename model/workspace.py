@@ -63,6 +63,7 @@ from model.serving.picture_twins import PictureTwins
 from model.serving.precision import Precisions
 from model.serving.proposing import Proposing
 from model.serving.remote import Sources
+from model.serving.speed_test import Speeds
 from model.serving.students import SHIPPED, SHIPPED_SETTING, EnginePool, Students
 from model.teachers.base import Teacher
 from model.teachers.builtin import BuiltinTeacher
@@ -132,6 +133,13 @@ class Workspace(GraphWorkspace, PromptWorkspace):
             self._store,
             self._pictures,
             Sides(self._students, self._asking, self._pictures, self._address, self._sources),
+            paths.exports(folder),
+        )
+        self._speeds = Speeds(
+            self._store,
+            self.answer,
+            self.students,
+            self._comparing.ten_prompts,
             paths.exports(folder),
         )
         self._jobs.repair()
@@ -212,6 +220,10 @@ class Workspace(GraphWorkspace, PromptWorkspace):
     def precisions(self) -> Precisions:
         """In which precision students answer, and what that costs and brings."""
         return self._precisions
+
+    def speeds(self) -> Speeds:
+        """How fast students answer on this machine."""
+        return self._speeds
 
     def describe(self, picture: PictureId) -> Description:
         """What the student sees in a picture, and how sure it is."""

@@ -44,6 +44,7 @@ from tests.fake_prompts import FakePrompts
 from tests.fake_proposals import FakeProposals
 from tests.fake_runs import FakeRuns, fake_budget
 from tests.fake_sources import FakeSources
+from tests.fake_speeds import FakeSpeeds
 
 
 class FakeAnswer:
@@ -95,6 +96,7 @@ class FakeBackend(FakeGraph, FakeProposals, FakePrompts):
         self.compared = fake_comparing(self, folder)
         self.votes = FakeFeedback(clock)
         self.weights = FakePrecisions()
+        self.speed = FakeSpeeds(folder)
         self.on_hub = FakeHub()
         self.elsewhere = FakeSources(self)
         self.chats: dict[ChatId, tuple[Turn, ...]] = {}
@@ -152,6 +154,9 @@ class FakeBackend(FakeGraph, FakeProposals, FakePrompts):
 
     def precisions(self) -> FakePrecisions:
         return self.weights
+
+    def speeds(self) -> FakeSpeeds:
+        return self.speed
 
     def expect(self, turn: Turn) -> Expectation | None:
         self._maybe_fail()

@@ -27,6 +27,7 @@ TORCH_FREE = (
     "model/precision_records.py",
     "model/serving/precision.py",
     "model/prompt_records.py",
+    "model/speed_records.py",
     "model/bundles/exporting.py",
     "model/bundles/hub_transfer.py",
     "model/errors.py",
@@ -132,6 +133,7 @@ def test_every_file_keeps_to_its_room(path: Path) -> None:
                 "model.feedback_records",
                 "model.precision_records",
                 "model.prompt_records",
+                "model.speed_records",
                 "model.errors",
                 "model.config",
             )

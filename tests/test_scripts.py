@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from model.model import ImageTokenReasoningLLM
-from model.records import AnswerStats
 from model.scripts import benchmark_model, compare_models, console, interactive_demo
 from tests.json_schema import faults
 from tests.test_comparing import SCHEMA
@@ -85,16 +84,6 @@ def test_benchmark_model_prints_its_figures_as_json(
     assert figures["all_at_once"]["answers_per_s"] > 0
     assert benchmark_model.main(["nobody", *place]) == 1
     assert benchmark_model.main(["--repeats", "0", *place]) == 1
-
-
-def test_the_middle_and_the_slow_end_of_a_benchmark() -> None:
-    firsts = [0.1, 0.2, 0.3, 0.4, 9.0]
-    answers = [AnswerStats(10, 100 * n, first, "", "") for n, first in enumerate(firsts)]
-    found = benchmark_model.spread(answers)
-    assert (found["answers"], found["tokens"]) == (5, 50)
-    assert (found["tokens_per_s_p50"], found["tokens_per_s_slowest"]) == (250, 100)
-    assert (found["first_token_s_p50"], found["first_token_s_p95"]) == (0.3, 9.0)
-    assert benchmark_model.spread([])["tokens_per_s_p50"] == 0
 
 
 def talk(monkeypatch: pytest.MonkeyPatch, lines: Sequence[str], *options: str) -> int:

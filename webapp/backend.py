@@ -42,6 +42,7 @@ from webapp.precision_backend import PrecisionBackend
 from webapp.prompt_backend import PromptBackend
 from webapp.proposal_backend import ProposalBackend
 from webapp.source_backend import SourceBackend
+from webapp.speed_backend import SpeedBackend
 
 
 class Backend(GraphBackend, PromptBackend, ProposalBackend, Protocol):
@@ -105,6 +106,10 @@ class Backend(GraphBackend, PromptBackend, ProposalBackend, Protocol):
 
     def precisions(self) -> PrecisionBackend:
         """In which precision students answer, and what that costs and brings."""
+        ...
+
+    def speeds(self) -> SpeedBackend:
+        """How fast students answer on this machine."""
         ...
 
     # chats

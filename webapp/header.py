@@ -15,6 +15,7 @@ from webapp.formatting import error_html, file_size, muted_html, note_html, stud
 from webapp.hub_panel import HubPanel, draw_hub, wire_hub
 from webapp.precision_panel import PrecisionPanel, draw_precision, wire_precision
 from webapp.source_panel import SourcePanel, draw_sources, wire_sources
+from webapp.speed_panel import SpeedPanel, draw_speed, wire_speed
 from webapp.widgets import QUIET, Wire, bind
 
 _WORDMARK = (
@@ -52,6 +53,7 @@ class _Switcher:
     close: Any
     sources: SourcePanel
     precision: PrecisionPanel
+    speed: SpeedPanel
     export: ExportPanel
     hub: HubPanel
 
@@ -94,6 +96,7 @@ def build_header(door: Door, *, multi_user: bool = False) -> Header:
     )
     wire_sources(door, switcher.sources, opened, open_switcher)
     wire_precision(door, switcher.precision, switcher.students, (student, watch), show_student)
+    wire_speed(door, switcher.speed, switcher.students)
     wire_export(door, switcher.export, switcher.students)
     wire_hub(door, switcher.hub, switcher.students, opened, open_switcher)
     return Header(student, watch, status, asked)
@@ -116,9 +119,10 @@ def _draw_switcher(multi_user: bool) -> _Switcher:
             close = gr.Button("Close", elem_id="switcher-close")
         sources = draw_sources()
         precision = draw_precision()
+        speed = draw_speed()
         export = draw_export(multi_user=multi_user)
         hub = draw_hub(multi_user=multi_user)
-    folds = (sources, precision, export, hub)
+    folds = (sources, precision, speed, export, hub)
     return _Switcher(panel, students, note, use, delete, really, close, *folds)
 
 

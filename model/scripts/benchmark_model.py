@@ -3,23 +3,21 @@
     python -m model.scripts.benchmark_model
     python -m model.scripts.benchmark_model my-student --repeats 5 --out speed.json
 
-The last line of stdout is JSON. Ctrl-C ends after the answer under way, with the figures so far.
+The page measures the same under the student's name, “Speed on this machine”. The last line of
+stdout is JSON. Ctrl-C ends after the answer under way, with the figures so far.
 """
 
 from __future__ import annotations
 
 import argparse
-import platform
-import statistics
 import sys
-import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from model.config import SampleConfig
 from model.errors import ReasonerError
-from model.records import Answer, AnswerStats, StudentId, Turn
 from model.scripts.console import (
     INTERRUPTED,
     Interrupt,
@@ -55,90 +53,21 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _benchmark(workspace: Workspace, options: argparse.Namespace) -> int:
-    if options.repeats < 1:
-        raise ReasonerError(f"--repeats is {options.repeats}; the smallest is 1.")
     info = find_student(workspace, options.student)
-    settings = SampleConfig(max_tokens=options.max_tokens)
-    prompts, interrupt = workspace.comparing().ten_prompts(), Interrupt()
-
-    def ask(prompt: str) -> Answer:
-        return workspace.answer([Turn("user", prompt)], settings, StudentId(info.id))
-
-    started = time.monotonic()
-    first = _read(ask(prompts[0]))
-    load_s = time.monotonic() - started
-    one_by_one: list[AnswerStats] = []
-    asked = list(prompts) * options.repeats
-    for number, prompt in enumerate(asked):
+    speeds = workspace.speeds()
+    test, interrupt = speeds.start(info.id, options.repeats, options.max_tokens), Interrupt()
+    for progress in test.progress():
+        bar(progress.done, progress.of, progress.words)
         if interrupt.asked:
-            break
-        one_by_one.append(_read(ask(prompt)))
-        bar(number + 1, len(asked), "one by one")
-    started = time.monotonic()
-    together = [_read(answer) for answer in [ask(prompt) for prompt in prompts]]
-    wall_s = time.monotonic() - started
-    figures = {
-        "student": info.id,
-        "weights_hash": first.weights_hash,
-        "parameters": info.parameters,
-        "size_bytes": info.size_bytes,
-        "load_and_first_answer_s": round(load_s, 3),
-        "prompts": len(prompts),
-        "repeats": options.repeats,
-        "one_by_one": spread(one_by_one),
-        "all_at_once": {
-            "seconds": round(wall_s, 3),
-            "tokens_per_s": round(sum(s.tokens for s in together) / wall_s, 1),
-            "answers_per_s": round(len(together) / wall_s, 2),
-            "first_token_s_p50": round(_middle([s.first_token_s for s in together]), 4),
-        },
-        "peak_memory_mb": round(_peak_bytes() / 1e6),
-        "machine": {"processor": platform.machine(), "python": platform.python_version()},
-    }
+            test.cancel()
+    report = test.report()
+    if report is None:
+        raise ReasonerError("Stopped before the first answer was there.")
+    speeds.keep(report)
+    figures = asdict(report)
     _print(figures)
     write_json(figures, options.out)
     return INTERRUPTED if interrupt.asked else 0
-
-
-def spread(answers: Sequence[AnswerStats]) -> dict[str, float]:
-    """Middle and slow end of speed and first token over answers; zeros without any."""
-    firsts = sorted(each.first_token_s for each in answers)
-    speeds = sorted(each.tokens_per_s for each in answers if each.tokens_per_s)
-    slow = firsts[min(len(firsts) - 1, int(0.95 * len(firsts)))] if firsts else 0.0
-    return {
-        "answers": len(answers),
-        "tokens": sum(each.tokens for each in answers),
-        "tokens_per_s_p50": round(_middle(speeds), 1),
-        "tokens_per_s_slowest": round(speeds[0], 1) if speeds else 0.0,
-        "first_token_s_p50": round(_middle(firsts), 4),
-        "first_token_s_p95": round(slow, 4),
-    }
-
-
-def _middle(values: Sequence[float]) -> float:
-    return statistics.median(values) if values else 0.0
-
-
-def _read(answer: Answer) -> AnswerStats:
-    """Read an answer to its end. Raises: ReasonerError if it breaks off."""
-    stats: AnswerStats | None = None
-    for event in answer.events():
-        if event.kind == "error":
-            raise ReasonerError(event.text)
-        stats = event.stats or stats
-    assert stats is not None, "every whole answer has its figures"
-    return stats
-
-
-def _peak_bytes() -> int:
-    """The most memory that the process held, 0 where the system does not tell."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return 0
-    # Linux counts in kilobytes, macOS in bytes
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _print(figures: dict[str, Any]) -> None:
