@@ -24,6 +24,7 @@ from benchmarks.llama_peer import MARKER, Continuation, LlamaCpp
 from benchmarks.odd_strings import odd_strings
 from model.bundles.bundle import read_bundle
 from model.bundles.gguf_reading import EYES_FILE, TEXT_FILE
+from model.bundles.graph_facts import HEADER
 from model.learning.evaluation import SAMPLING
 from model.learning.examples import Lesson
 from model.learning.recipe import lesson_of
@@ -31,7 +32,6 @@ from model.microworld.oracle import example
 from model.model import ImageTokenReasoningLLM, Prompt
 from model.network.image_tokenizer import Message, segments
 from model.network.text_generation import KVCache
-from model.network.text_tokenizer import BOS
 from model.paths import SHIPPED_BUNDLE
 
 PRECISIONS = ("f32", "f16", "q8_0")
@@ -55,9 +55,10 @@ class Asked:
 def asked(student: ImageTokenReasoningLLM, lesson: Lesson) -> Asked:
     """Lay a lesson's question out for both runtimes, asking for the answer at once."""
     message = Message("user", lesson.question, len(lesson.images), lesson.roles)
-    facts = [Message("system", "\n".join(["Facts:", *lesson.facts]))] if lesson.facts else []
+    facts = [Message("system", "\n".join([HEADER, *lesson.facts]))] if lesson.facts else []
+    chat = student.config.chat
     prompt = student.prompt([message], lesson.images, lesson.facts, room=SAMPLING.max_tokens)
-    text = MARKER.join(segments([*facts, message])).removeprefix(BOS)
+    text = MARKER.join(segments([*facts, message], chat=chat)).removeprefix(chat.bos)
     return Asked(prompt, text, lesson.images, lesson.answer)
 
 
@@ -124,7 +125,7 @@ class Parity:
 
     def tokenizer(self, peer: LlamaCpp, count: int) -> None:
         """Token ids of odd strings, BOS first."""
-        start = [self.student.tokenizer.id(BOS)]
+        start = [self.student.tokenizer.id(self.student.config.chat.bos)]
         texts = odd_strings(count)
         same = [
             peer.tokenize(text) == start + self.student.tokenizer.encode(text) for text in texts

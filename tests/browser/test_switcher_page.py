@@ -10,6 +10,7 @@ import pytest
 from tests.browser.conftest import App, open_tab, visit, wait_for_student
 from tests.hub_server import TOKEN, HubServer
 from tests.ollama_server import OllamaServer
+from tests.openai_server import OpenAIServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 playwright_api = pytest.importorskip("playwright.sync_api")
@@ -90,3 +91,24 @@ def test_a_server_answers_in_the_chat_and_int8_is_remembered(page: Any) -> None:
         box.press("Enter")
         expect(page.locator("#chat-log")).to_contain_text("It boils over.", timeout=LONG_MS)
         expect(page.locator("#chat-log")).to_contain_text(f"llama3.2:1b at {server.url}")
+
+
+def test_a_server_of_openais_protocol_answers_in_the_chat(page: Any) -> None:
+    with OpenAIServer() as server:
+        fold(page, "#sources", "A model on a server")
+        fill(page, "#source-address", f"{server.url}/v1")
+        page.locator("#source-look").click()
+        expect(page.locator("#source-note")).to_contain_text("OpenAI-compatible server answers")
+        narrow_is_wide_enough(page)
+        page.locator("#source-add").click()
+        expect(page.locator("#source-note")).to_contain_text("is in the list above")
+        page.locator("#switcher-list label", has_text="OpenAI-compatible").click()
+        page.locator("#switcher-use").click()
+        expect(page.locator("#header-student")).to_contain_text("student")
+        open_tab(page, "Chat")
+        box = page.locator("#chat-input textarea")
+        box.fill("What happens if I heat an egg?")
+        box.press("Enter")
+        log = page.locator("#chat-log")
+        expect(log).to_contain_text("A fried egg.", timeout=LONG_MS)
+        expect(log).to_contain_text(f"student at {server.url}")
