@@ -1,10 +1,10 @@
 """Graph tokens learn to tell the decoder what the facts tell; decoder and tower stay as they are.
 
-Lessons are questions whose answer is in the facts: about steps and about ties of people. More
-than half of them show the facts as graph tokens alone, the others in words, too; facts in words
-alone would teach graph tokens nothing. Beside the answers there is a dense target, as for image
-tokens: the first half of the tokens resembles the words of the fact that answers, or of the first
-of two, the second half those of the second.
+Lessons are questions whose answer is in the facts: about steps and about ties of people. First,
+as for image tokens, there is a dense target that needs no decoder: the first half of the tokens
+resembles the words of the fact that answers, or of the first of two, the second half those of the
+second. Then the answers count, too. More than half of these lessons show the facts as graph tokens
+alone, the others in words, too; facts in words alone would teach graph tokens nothing.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from model.network.text_tokenizer import PAD, TextTokenizer
 GRAPH_TOKENS = 8
 WORDS_WEIGHT = 0.5
 FIRST_LESSON = 40_000_000
+PICTURES = 0.25
 _TOKENS_ALONE = 0.6
 _THINKING = 0.6
 _IN_WORDS = {"talk-facts": 0.6, "talk-ties": 0.4}
 _WITH_PICTURES = {"everyday-predict-fact": 0.4, "everyday-hop": 0.6}
-_PICTURES = 0.25
 _LESSONS_APART = 256
 
 
@@ -131,13 +131,16 @@ class GraphBatch:
         )
 
 
-def graph_batch(step: int, size: int, student: ImageTokenReasoningLLM, seed: int = 0) -> GraphBatch:
+def graph_batch(
+    step: int, size: int, student: ImageTokenReasoningLLM, seed: int = 0, pictures: float = PICTURES
+) -> GraphBatch:
     """The lessons of one step, all with pictures or none, all with facts in words or none.
 
-    So they are of about one length and hold little padding.
+    So they are of about one length and hold little padding. ``pictures`` is the share of steps
+    with pictures.
     """
     rng = random.Random(seed_of("train", step, f"graph tokens {seed}"))
-    kinds = _WITH_PICTURES if rng.random() < _PICTURES else _IN_WORDS
+    kinds = _WITH_PICTURES if rng.random() < pictures else _IN_WORDS
     alone = rng.random() < _TOKENS_ALONE
     encoded: list[EncodedLesson] = []
     wanted: list[list[list[int]]] = []
@@ -160,11 +163,21 @@ def graph_batch(step: int, size: int, student: ImageTokenReasoningLLM, seed: int
     return GraphBatch(collate(encoded, student.tokenizer.id(PAD)), graphs, words_NKW)
 
 
-class GraphReading(nn.Module):
-    """Graph tokens, taught through a decoder that does not learn."""
+def words_loss(graph_NKD: Tensor, words_NKW: Tensor, embed_VD: Tensor) -> Tensor:
+    """How unlike the words of the facts that answer graph tokens are, in nats."""
+    told_NK = (words_NKW != IGNORE).any(-1)
+    if not bool(told_NK.any()):
+        return graph_NKD.sum() * 0.0
+    return unlikeness(graph_NKD[told_NK], words_NKW[told_NK], embed_VD)
 
-    def __init__(self, student: ImageTokenReasoningLLM) -> None:
+
+class GraphReading(nn.Module):
+    """Graph tokens, taught through a decoder that does not learn; or at first without it."""
+
+    def __init__(self, student: ImageTokenReasoningLLM, *, words_alone: bool = False) -> None:
+        """With ``words_alone`` only what graph tokens resemble counts, which is much cheaper."""
         super().__init__()
+        self._words_alone = words_alone
         assert student.graph_tokens is not None
         self.graph_tokens = student.graph_tokens
         student.requires_grad_(False)
@@ -176,14 +189,13 @@ class GraphReading(nn.Module):
         student, lessons = self._frozen[0], batch.lessons
         words = student.model.embed_tokens
         graph_NKD = self.graph_tokens(words, batch.graphs)
+        unlike = words_loss(graph_NKD, batch.words_NKW, words.weight)
+        if self._words_alone:
+            return unlike
         with torch.no_grad():
             image_NID = student.projector(student.vision_tower(lessons.pixels_NCHW))
         hidden_BSD = student.model(student.embed(lessons.ids_BS, image_NID, graph_NKD))
         keep_BS = lessons.labels_BS != IGNORE
         logits_KV = student.model.logits(hidden_BSD[keep_BS])
-        loss = F.cross_entropy(logits_KV.float(), lessons.labels_BS[keep_BS])
-        told_NK = (batch.words_NKW != IGNORE).any(-1)
-        if bool(told_NK.any()):
-            unlike = unlikeness(graph_NKD[told_NK], batch.words_NKW[told_NK], words.weight)
-            loss = loss + WORDS_WEIGHT * unlike
-        return loss
+        said = F.cross_entropy(logits_KV.float(), lessons.labels_BS[keep_BS])
+        return said + WORDS_WEIGHT * unlike
