@@ -2,7 +2,7 @@
 
 Lessons are questions whose answer is in the facts: about steps and about ties of people. First,
 as for image tokens, there is a dense target that needs no decoder: the first half of the tokens
-resembles the words of the fact that answers, or of the first of two, the second half those of the
+looks at the words of the fact that answers, or of the first of two, the second half at those of the
 second. Then the answers count, too. More than half of these lessons show the facts as graph tokens
 alone, the others in words, too; facts in words alone would teach graph tokens nothing.
 """
@@ -19,7 +19,6 @@ from torch.nn import functional as F
 
 from model.knowledge.told_facts import told_facts
 from model.learning.examples import IGNORE, Batch, EncodedLesson, Lesson, collate, encode_lesson
-from model.learning.saying import unlikeness
 from model.microworld.example import FactWords
 from model.microworld.language import fact_line
 from model.microworld.oracle import example
@@ -90,8 +89,8 @@ def draw_told(
     return told(lesson, facts, labels, thought)
 
 
-def resembled(tokenizer: TextTokenizer, way: Sequence[FactWords], count: int) -> list[list[int]]:
-    """The tokens that each graph token is to resemble; nothing where nothing is to be told.
+def looked_at(tokenizer: TextTokenizer, way: Sequence[FactWords], count: int) -> list[list[int]]:
+    """The tokens that each graph token is to look at; nothing where nothing is to be told.
 
     Each half stands for a fact: subject, relation, the first token of the object, its others.
     """
@@ -112,8 +111,8 @@ def resembled(tokenizer: TextTokenizer, way: Sequence[FactWords], count: int) ->
 
 @dataclass(frozen=True)
 class GraphBatch:
-    """Lessons with their subgraphs; ``words_NKW`` holds what each graph token is to resemble,
-    filled up with IGNORE."""
+    """Lessons with their subgraphs; ``words_NKW`` holds the tokens that each graph token is to
+    look at, filled up with IGNORE."""
 
     lessons: Batch
     graphs: SubgraphBatch
@@ -153,7 +152,7 @@ def graph_batch(
             continue
         lesson = replace(drawn.lesson, facts=()) if alone else drawn.lesson
         encoded.append(encode_lesson(student, lesson))
-        wanted.append(resembled(student.tokenizer, drawn.way, student.config.graph_tokens))
+        wanted.append(looked_at(student.tokenizer, drawn.way, student.config.graph_tokens))
     longest = max(len(ids) for each in wanted for ids in each) or 1
     words_NKW = torch.full((size, student.config.graph_tokens, longest), IGNORE)
     for row, each in enumerate(wanted):
@@ -163,19 +162,26 @@ def graph_batch(
     return GraphBatch(collate(encoded, student.tokenizer.id(PAD)), graphs, words_NKW)
 
 
-def words_loss(graph_NKD: Tensor, words_NKW: Tensor, embed_VD: Tensor) -> Tensor:
-    """How unlike the words of the facts that answer graph tokens are, in nats."""
+def words_loss(attention_NKX: Tensor, graphs: SubgraphBatch, words_NKW: Tensor) -> Tensor:
+    """How little graph tokens look at the words of the facts that answer, in nats.
+
+    The embedding of a word is not the vector that this word is likeliest after, so likeness in the
+    decoder's output, as for image tokens, would pull mixtures of words away from words.
+    """
     told_NK = (words_NKW != IGNORE).any(-1)
     if not bool(told_NK.any()):
-        return graph_NKD.sum() * 0.0
-    return unlikeness(graph_NKD[told_NK], words_NKW[told_NK], embed_VD)
+        return attention_NKX.sum() * 0.0
+    ids_NX = graphs.ids_BFPT.flatten(1)
+    wanted_NKX = (ids_NX[:, None, :, None] == words_NKW[:, :, None, :]).any(-1)
+    seen_NK = (attention_NKX * wanted_NKX).sum(-1)
+    return -seen_NK[told_NK].clamp(min=1e-6).log().mean()
 
 
 class GraphReading(nn.Module):
     """Graph tokens, taught through a decoder that does not learn; or at first without it."""
 
     def __init__(self, student: ImageTokenReasoningLLM, *, words_alone: bool = False) -> None:
-        """With ``words_alone`` only what graph tokens resemble counts, which is much cheaper."""
+        """With ``words_alone`` only what graph tokens look at counts, which is much cheaper."""
         super().__init__()
         self._words_alone = words_alone
         assert student.graph_tokens is not None
@@ -185,17 +191,18 @@ class GraphReading(nn.Module):
         self._frozen = (student,)  # no part of this module
 
     def forward(self, batch: GraphBatch) -> Tensor:
-        """Loss of the answers' tokens and of what graph tokens resemble, in nats."""
+        """Loss of the answers' tokens and of what graph tokens look at, in nats."""
         student, lessons = self._frozen[0], batch.lessons
         words = student.model.embed_tokens
-        graph_NKD = self.graph_tokens(words, batch.graphs)
-        unlike = words_loss(graph_NKD, batch.words_NKW, words.weight)
+        attention_NKX = self.graph_tokens.attention(words, batch.graphs)
+        unseen = words_loss(attention_NKX, batch.graphs, batch.words_NKW)
         if self._words_alone:
-            return unlike
+            return unseen
+        graph_NKD = self.graph_tokens.mixture(words, batch.graphs, attention_NKX)
         with torch.no_grad():
             image_NID = student.projector(student.vision_tower(lessons.pixels_NCHW))
         hidden_BSD = student.model(student.embed(lessons.ids_BS, image_NID, graph_NKD))
         keep_BS = lessons.labels_BS != IGNORE
         logits_KV = student.model.logits(hidden_BSD[keep_BS])
         said = F.cross_entropy(logits_KV.float(), lessons.labels_BS[keep_BS])
-        return said + WORDS_WEIGHT * unlike
+        return said + WORDS_WEIGHT * unseen
