@@ -67,7 +67,7 @@ ANSWER = TrainConfig(steps=6800, batch_size=20, learning_rate=1.5e-3, **_SHARED)
 MASTER = TrainConfig(steps=6200, batch_size=20, learning_rate=1.5e-3, **_SHARED)  # type: ignore[arg-type]
 
 GRAPH_WORDS = TrainConfig(
-    steps=1000, batch_size=16, learning_rate=5e-3, weight_decay=0.0, checkpoint_every_s=60.0
+    steps=400, batch_size=16, learning_rate=5e-3, weight_decay=0.0, checkpoint_every_s=60.0
 )
 GRAPH = TrainConfig(
     steps=500, batch_size=16, learning_rate=3e-3, weight_decay=0.0, checkpoint_every_s=60.0
