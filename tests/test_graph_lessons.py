@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import replace
 
@@ -13,13 +14,15 @@ from model.learning.graph_lessons import (
     GraphReading,
     add_graph_tokens,
     graph_batch,
-    resembled,
+    looked_at,
     told,
     way_to,
+    words_loss,
 )
 from model.learning.training import fit
 from model.microworld.oracle import Example
 from model.model import ImageTokenReasoningLLM
+from model.network.graph_tokens import SubgraphBatch
 from tests.small import make_student
 
 FACTS = (("Ann", "friend", "Ben"), ("egg", "owner", "Ann"), ("leaf", "dry", "dry leaf"))
@@ -48,15 +51,31 @@ def test_a_lesson_tells_what_is_found_for_its_question() -> None:
     assert told(Lesson("How are you?", "Well."), FACTS, (), "") is None
 
 
-def test_each_token_is_to_resemble_its_part(student: ImageTokenReasoningLLM) -> None:
+def test_each_token_is_to_look_at_its_part(student: ImageTokenReasoningLLM) -> None:
     spell = student.tokenizer.encode
-    wanted = resembled(student.tokenizer, (("egg", "heat", "fried egg"),), 8)
+    wanted = looked_at(student.tokenizer, (("egg", "heat", "fried egg"),), 8)
     fried = spell(" fried egg")
     assert wanted[0] == sorted(set(spell(" egg")))
     assert wanted[1] == sorted(set(spell(" heat")))
     assert wanted[2] == fried[:1]
     assert wanted[3] == sorted(set(fried[1:]))
     assert wanted[4:] == [[]] * 4
+
+
+def test_what_is_looked_at_costs_by_hand() -> None:
+    graphs = SubgraphBatch(
+        torch.tensor(
+            [[[[7, 8, -1, -1, -1, -1], [9, -1, -1, -1, -1, -1], [7, -1, -1, -1, -1, -1]]]]
+        ),
+        torch.ones(1, 1),
+        torch.ones(1, 1, dtype=torch.long),
+        torch.tensor([[5]]),
+    )
+    attention = torch.zeros(1, 2, 18)
+    attention[0, :, 0], attention[0, :, 1], attention[0, :, 12] = 0.25, 0.5, 0.25
+    words = torch.tensor([[[7, IGNORE], [IGNORE, IGNORE]]])
+    # token 7 stands in two parts, with a quarter each; nothing is said about the second graph token
+    assert words_loss(attention, graphs, words).item() == pytest.approx(math.log(2))
 
 
 def test_a_step_is_a_function_of_its_number(student: ImageTokenReasoningLLM) -> None:

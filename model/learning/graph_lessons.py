@@ -1,10 +1,10 @@
 """Graph tokens learn to tell the decoder what the facts tell; decoder and tower stay as they are.
 
-Lessons are questions whose answer is in the facts: about steps and about ties of people. More
-than half of them show the facts as graph tokens alone, the others in words, too; facts in words
-alone would teach graph tokens nothing. Beside the answers there is a dense target, as for image
-tokens: the first half of the tokens resembles the words of the fact that answers, or of the first
-of two, the second half those of the second.
+Lessons are questions whose answer is in the facts: about steps and about ties of people. First,
+as for image tokens, there is a dense target that needs no decoder: the first half of the tokens
+looks at the words of the fact that answers, or of the first of two, the second half at those of the
+second. Then the answers count, too. More than half of these lessons show the facts as graph tokens
+alone, the others in words, too; facts in words alone would teach graph tokens nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from torch.nn import functional as F
 
 from model.knowledge.told_facts import told_facts
 from model.learning.examples import IGNORE, Batch, EncodedLesson, Lesson, collate, encode_lesson
-from model.learning.saying import unlikeness
 from model.microworld.example import FactWords
 from model.microworld.language import fact_line
 from model.microworld.oracle import example
@@ -32,11 +31,11 @@ from model.network.text_tokenizer import PAD, TextTokenizer
 GRAPH_TOKENS = 8
 WORDS_WEIGHT = 0.5
 FIRST_LESSON = 40_000_000
+PICTURES = 0.25
 _TOKENS_ALONE = 0.6
 _THINKING = 0.6
 _IN_WORDS = {"talk-facts": 0.6, "talk-ties": 0.4}
 _WITH_PICTURES = {"everyday-predict-fact": 0.4, "everyday-hop": 0.6}
-_PICTURES = 0.25
 _LESSONS_APART = 256
 
 
@@ -90,8 +89,8 @@ def draw_told(
     return told(lesson, facts, labels, thought)
 
 
-def resembled(tokenizer: TextTokenizer, way: Sequence[FactWords], count: int) -> list[list[int]]:
-    """The tokens that each graph token is to resemble; nothing where nothing is to be told.
+def looked_at(tokenizer: TextTokenizer, way: Sequence[FactWords], count: int) -> list[list[int]]:
+    """The tokens that each graph token is to look at; nothing where nothing is to be told.
 
     Each half stands for a fact: subject, relation, the first token of the object, its others.
     """
@@ -112,8 +111,8 @@ def resembled(tokenizer: TextTokenizer, way: Sequence[FactWords], count: int) ->
 
 @dataclass(frozen=True)
 class GraphBatch:
-    """Lessons with their subgraphs; ``words_NKW`` holds what each graph token is to resemble,
-    filled up with IGNORE."""
+    """Lessons with their subgraphs; ``words_NKW`` holds the tokens that each graph token is to
+    look at, filled up with IGNORE."""
 
     lessons: Batch
     graphs: SubgraphBatch
@@ -131,13 +130,16 @@ class GraphBatch:
         )
 
 
-def graph_batch(step: int, size: int, student: ImageTokenReasoningLLM, seed: int = 0) -> GraphBatch:
+def graph_batch(
+    step: int, size: int, student: ImageTokenReasoningLLM, seed: int = 0, pictures: float = PICTURES
+) -> GraphBatch:
     """The lessons of one step, all with pictures or none, all with facts in words or none.
 
-    So they are of about one length and hold little padding.
+    So they are of about one length and hold little padding. ``pictures`` is the share of steps
+    with pictures.
     """
     rng = random.Random(seed_of("train", step, f"graph tokens {seed}"))
-    kinds = _WITH_PICTURES if rng.random() < _PICTURES else _IN_WORDS
+    kinds = _WITH_PICTURES if rng.random() < pictures else _IN_WORDS
     alone = rng.random() < _TOKENS_ALONE
     encoded: list[EncodedLesson] = []
     wanted: list[list[list[int]]] = []
@@ -150,7 +152,7 @@ def graph_batch(step: int, size: int, student: ImageTokenReasoningLLM, seed: int
             continue
         lesson = replace(drawn.lesson, facts=()) if alone else drawn.lesson
         encoded.append(encode_lesson(student, lesson))
-        wanted.append(resembled(student.tokenizer, drawn.way, student.config.graph_tokens))
+        wanted.append(looked_at(student.tokenizer, drawn.way, student.config.graph_tokens))
     longest = max(len(ids) for each in wanted for ids in each) or 1
     words_NKW = torch.full((size, student.config.graph_tokens, longest), IGNORE)
     for row, each in enumerate(wanted):
@@ -160,11 +162,28 @@ def graph_batch(step: int, size: int, student: ImageTokenReasoningLLM, seed: int
     return GraphBatch(collate(encoded, student.tokenizer.id(PAD)), graphs, words_NKW)
 
 
-class GraphReading(nn.Module):
-    """Graph tokens, taught through a decoder that does not learn."""
+def words_loss(attention_NKX: Tensor, graphs: SubgraphBatch, words_NKW: Tensor) -> Tensor:
+    """How little graph tokens look at the words of the facts that answer, in nats.
 
-    def __init__(self, student: ImageTokenReasoningLLM) -> None:
+    The embedding of a word is not the vector that this word is likeliest after, so likeness in the
+    decoder's output, as for image tokens, would pull mixtures of words away from words.
+    """
+    told_NK = (words_NKW != IGNORE).any(-1)
+    if not bool(told_NK.any()):
+        return attention_NKX.sum() * 0.0
+    ids_NX = graphs.ids_BFPT.flatten(1)
+    wanted_NKX = (ids_NX[:, None, :, None] == words_NKW[:, :, None, :]).any(-1)
+    seen_NK = (attention_NKX * wanted_NKX).sum(-1)
+    return -seen_NK[told_NK].clamp(min=1e-6).log().mean()
+
+
+class GraphReading(nn.Module):
+    """Graph tokens, taught through a decoder that does not learn; or at first without it."""
+
+    def __init__(self, student: ImageTokenReasoningLLM, *, words_alone: bool = False) -> None:
+        """With ``words_alone`` only what graph tokens look at counts, which is much cheaper."""
         super().__init__()
+        self._words_alone = words_alone
         assert student.graph_tokens is not None
         self.graph_tokens = student.graph_tokens
         student.requires_grad_(False)
@@ -172,18 +191,18 @@ class GraphReading(nn.Module):
         self._frozen = (student,)  # no part of this module
 
     def forward(self, batch: GraphBatch) -> Tensor:
-        """Loss of the answers' tokens and of what graph tokens resemble, in nats."""
+        """Loss of the answers' tokens and of what graph tokens look at, in nats."""
         student, lessons = self._frozen[0], batch.lessons
         words = student.model.embed_tokens
-        graph_NKD = self.graph_tokens(words, batch.graphs)
+        attention_NKX = self.graph_tokens.attention(words, batch.graphs)
+        unseen = words_loss(attention_NKX, batch.graphs, batch.words_NKW)
+        if self._words_alone:
+            return unseen
+        graph_NKD = self.graph_tokens.mixture(words, batch.graphs, attention_NKX)
         with torch.no_grad():
             image_NID = student.projector(student.vision_tower(lessons.pixels_NCHW))
         hidden_BSD = student.model(student.embed(lessons.ids_BS, image_NID, graph_NKD))
         keep_BS = lessons.labels_BS != IGNORE
         logits_KV = student.model.logits(hidden_BSD[keep_BS])
-        loss = F.cross_entropy(logits_KV.float(), lessons.labels_BS[keep_BS])
-        told_NK = (batch.words_NKW != IGNORE).any(-1)
-        if bool(told_NK.any()):
-            unlike = unlikeness(graph_NKD[told_NK], batch.words_NKW[told_NK], words.weight)
-            loss = loss + WORDS_WEIGHT * unlike
-        return loss
+        said = F.cross_entropy(logits_KV.float(), lessons.labels_BS[keep_BS])
+        return said + WORDS_WEIGHT * unseen

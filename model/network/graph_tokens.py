@@ -128,6 +128,12 @@ def rms(vector_XD: Tensor) -> Tensor:
     return vector_XD.square().mean(dim=-1, keepdim=True).clamp(min=1e-12).sqrt()
 
 
+def _embedded(words: nn.Embedding, ids_X: Tensor) -> Tensor:
+    """The embedding of each token, zeros where there is none. Returns (..., D)."""
+    embedded_XD: Tensor = words(ids_X.clamp(min=0))
+    return embedded_XD * (ids_X != _NO_TOKEN)[..., None]
+
+
 class GraphTokens(nn.Module):
     """Turns subgraphs into ``count`` vectors of the decoder's width, as loud as its words."""
 
@@ -135,7 +141,6 @@ class GraphTokens(nn.Module):
         super().__init__()
         self.query = nn.Parameter(torch.randn(count, rank) * 0.3)
         self.bend = nn.Parameter(torch.ones(count, rank))
-        self.own = nn.Parameter(torch.zeros(count, width))
         self.question_proj = nn.Linear(width, rank, bias=False)
         self.word_proj = nn.Linear(width, rank, bias=False)
         self.fact_proj = nn.Linear(PARTS * width, rank, bias=False)
@@ -150,21 +155,27 @@ class GraphTokens(nn.Module):
 
         Returns (B, K, D).
         """
-        known_BFPT = given.ids_BFPT != _NO_TOKEN
-        word_BFPTD = words(given.ids_BFPT.clamp(min=0)) * known_BFPT[..., None]
-        score_BKFPT = self._scores(words, given, known_BFPT, word_BFPTD)
-        score_BKX = score_BKFPT.masked_fill(~known_BFPT[:, None], -torch.inf).flatten(2)
-        attention_BKX = score_BKX.float().softmax(-1).to(word_BFPTD.dtype)
-        word_BXD = word_BFPTD.flatten(1, 3)
-        mixed_BKD = attention_BKX @ word_BXD
-        loud_BK1 = attention_BKX @ rms(word_BXD)
-        token_BKD = mixed_BKD + self.own
-        return token_BKD / rms(token_BKD) * loud_BK1  # type: ignore[no-any-return]
+        return self.mixture(words, given, self.attention(words, given))
 
-    def _scores(
-        self, words: nn.Embedding, given: SubgraphBatch, known_BFPT: Tensor, word_BFPTD: Tensor
-    ) -> Tensor:
+    def mixture(self, words: nn.Embedding, given: SubgraphBatch, attention_BKX: Tensor) -> Tensor:
+        """The words that are attended to, mixed and as loud as they are. Returns (B, K, D)."""
+        word_BXD = _embedded(words, given.ids_BFPT).flatten(1, 3)
+        mixed_BKD = attention_BKX @ word_BXD
+        return mixed_BKD / rms(mixed_BKD) * (attention_BKX @ rms(word_BXD))
+
+    def attention(self, words: nn.Embedding, given: SubgraphBatch) -> Tensor:
+        """How much each graph token looks at each word of the facts, 1 in all.
+
+        Returns (B, K, X), X being the words of all parts of all facts.
+        """
+        known_BX = (given.ids_BFPT != _NO_TOKEN).flatten(1)
+        score_BKX = self._scores(words, given).flatten(2)
+        return score_BKX.masked_fill(~known_BX[:, None], -torch.inf).softmax(-1)
+
+    def _scores(self, words: nn.Embedding, given: SubgraphBatch) -> Tensor:
         """How much each query looks at each word of each fact. Returns (B, K, F, P, T)."""
+        known_BFPT = given.ids_BFPT != _NO_TOKEN
+        word_BFPTD = _embedded(words, given.ids_BFPT)
         unit_BFPTD = word_BFPTD / rms(word_BFPTD)
         fact_BFPD = unit_BFPTD.sum(3) / known_BFPT.sum(3).clamp(min=1)[..., None]
         key_BFPTR = (
@@ -175,7 +186,7 @@ class GraphTokens(nn.Module):
             + self.hop[given.hop_BF - 1][:, :, None, None]
         )
         asked_BQ = given.question_BQ != _NO_TOKEN
-        asked_BQD = words(given.question_BQ.clamp(min=0)) * asked_BQ[..., None]
+        asked_BQD = _embedded(words, given.question_BQ)
         question_BD = (asked_BQD / rms(asked_BQD)).sum(1) / asked_BQ.sum(1).clamp(min=1)[:, None]
         query_BKR = self.query + self.bend * self.question_proj(question_BD)[:, None]
         score_BKFPT = torch.einsum("bkr,bfptr->bkfpt", query_BKR, key_BFPTR)

@@ -25,7 +25,12 @@ from model.bundles.bundle import FAMILIAR_THRESHOLD, Card, read_bundle
 from model.config import TrainConfig
 from model.learning.evaluation import evaluate_student
 from model.learning.familiarity import draw_line, judge_line
-from model.learning.graph_lessons import GraphReading, add_graph_tokens, graph_batch
+from model.learning.graph_lessons import (
+    PICTURES,
+    GraphReading,
+    add_graph_tokens,
+    graph_batch,
+)
 from model.learning.recipe import (
     ANSWERING,
     FINDING,
@@ -61,8 +66,11 @@ READ = TrainConfig(steps=3000, batch_size=20, learning_rate=2e-3, **_SHARED)  # 
 ANSWER = TrainConfig(steps=6800, batch_size=20, learning_rate=1.5e-3, **_SHARED)  # type: ignore[arg-type]
 MASTER = TrainConfig(steps=6200, batch_size=20, learning_rate=1.5e-3, **_SHARED)  # type: ignore[arg-type]
 
+GRAPH_WORDS = TrainConfig(
+    steps=400, batch_size=16, learning_rate=5e-3, weight_decay=0.0, checkpoint_every_s=60.0
+)
 GRAPH = TrainConfig(
-    steps=800, batch_size=16, learning_rate=6e-3, weight_decay=0.0, checkpoint_every_s=60.0
+    steps=500, batch_size=16, learning_rate=3e-3, weight_decay=0.0, checkpoint_every_s=60.0
 )
 
 
@@ -184,28 +192,42 @@ def teach_decoder(
 
 
 def teach_graph_tokens(
-    student: ImageTokenReasoningLLM, config: TrainConfig, folder: Path, workers: int
+    student: ImageTokenReasoningLLM,
+    plan: Callable[[TrainConfig], TrainConfig],
+    folder: Path,
+    workers: int,
 ) -> None:
-    """Stage 8: graph tokens alone, read by a decoder that does not learn any more."""
+    """Stage 8: graph tokens alone, at first without the decoder, which does not learn any more."""
     add_graph_tokens(student)
-    make = partial(graph_batch, size=config.batch_size, student=student, seed=config.seed)
-    fit(
-        GraphReading(student),
-        DrawnAhead(make, config.steps, workers),
-        lambda model, batch: model(batch),
-        config,
-        reporter("graph tokens", config, folder / "curve.jsonl"),
-        folder / "graph-tokens.pt",
-    )
+    stages = (("graph words", plan(GRAPH_WORDS), 0.0), ("graph tokens", plan(GRAPH), PICTURES))
+    for name, config, pictures in stages:
+        make = partial(
+            graph_batch,
+            size=config.batch_size,
+            student=student,
+            seed=config.seed,
+            pictures=pictures,
+        )
+        fit(
+            GraphReading(student, words_alone=not pictures),
+            DrawnAhead(make, config.steps, workers),
+            lambda model, batch: model(batch),
+            config,
+            reporter(name, config, folder / "curve.jsonl"),
+            folder / f"{name.replace(' ', '-')}.pt",
+        )
     student.requires_grad_(True)
 
 
-def only_graph_tokens(options: argparse.Namespace, config: TrainConfig) -> None:
+def only_graph_tokens(
+    options: argparse.Namespace, plan: Callable[[TrainConfig], TrainConfig]
+) -> None:
     """Give the bundle ``--start`` graph tokens, in ``--out``; all else stays as it is."""
     student = ImageTokenReasoningLLM.load_from_bundle(options.start)
     torch.manual_seed(options.seed)
-    teach_graph_tokens(student, config, options.work, options.workers)
-    origin = f"{student.card.origin}, graph tokens {config.steps} steps"
+    teach_graph_tokens(student, plan, options.work, options.workers)
+    steps = f"{plan(GRAPH_WORDS).steps} + {plan(GRAPH).steps} steps"
+    origin = f"{student.card.origin}, graph tokens {steps}"
     student.card = replace(student.card, origin=origin, created_at=0.0)
     print(student.save(options.out))
 
@@ -263,7 +285,7 @@ def main() -> None:
         return replace(config, steps=steps, seed=options.seed, learning_rate=peak)
 
     if options.only:
-        only_graph_tokens(options, planned(GRAPH))
+        only_graph_tokens(options, planned)
         return
     student = (
         continued_student(options.start, options.seed)
@@ -280,7 +302,7 @@ def main() -> None:
     teach_saying(student, planned(SAY), options.work, options.workers)
     for mix, config in ((READING, READ), (ANSWERING, ANSWER), (MASTERING, MASTER)):
         teach_decoder(student, mix, planned(config, rate), options.work, options.workers)
-    teach_graph_tokens(student, planned(GRAPH), options.work, options.workers)
+    teach_graph_tokens(student, planned, options.work, options.workers)
     parent = read_bundle(options.start).weights_hash[:6] if options.start else ""
     origin = f"make student, seed {options.seed}, scale {options.scale:g}"
     finish(student, options.out, f"{origin}, decoder of {parent}" if parent else origin, parent)
