@@ -36,7 +36,7 @@ EXPLAINED = (
     (
         "moved",
         "how far the words that are likely drifted in the newest update (KL divergence for a "
-        "token). 0 is nothing; at 0.1 most of the answers voted on are others.",
+        "token). 0 is nothing, 0.1 a little, 0.5 a lot.",
     ),
 )
 """What the figures mean, for whoever unfolds it."""
