@@ -15,6 +15,7 @@ from model.config import SampleConfig
 from model.errors import ConfigError, EngineBusy, GraphError, InputError
 from model.records import AnswerStats, Chat, ChatId, Event, Fact, StudentStatus, TripletId, Turn
 from tests.fakes import FakeBackend
+from webapp import chat_stream
 from webapp.chat_format import (
     Draft,
     example_questions,
@@ -310,6 +311,18 @@ def test_a_question_waits_for_a_student_that_is_still_loading(
     assert "Loading the student" in words(frame(next(stream))["log"])
     backend.ready = StudentStatus("ready", None)
     assert "small answer" in words(frames(stream)[-1]["log"])
+
+
+def test_a_student_that_loads_for_long_is_told_once(
+    backend: FakeBackend, answers: OpenAnswers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = 5 * [StudentStatus("loading", None)]
+    ready = StudentStatus("ready", None)
+    monkeypatch.setattr(chat_stream, "LOADING_POLL_S", 0.0)
+    monkeypatch.setattr(backend, "student", lambda: states.pop() if states else ready)
+    shown = [words(each["log"]) for each in frames(send(backend, answers, "What is this?"))]
+    assert sum("Loading the student" in each for each in shown) == 1
+    assert not states
 
 
 def test_a_student_that_failed_to_load_is_told_in_the_conversation(

@@ -176,11 +176,15 @@ def whole(backend: Backend, chat: Chat) -> tuple[Any, ...]:
 
 
 def _until_ready(backend: Backend, stopped: Callable[[], bool]) -> Iterator[str]:
-    """Words to show while the student loads. Raises BundleError if it cannot be loaded."""
+    """Words to show while the student loads, each once. Raises BundleError if it cannot be."""
+    shown = ""
     while (status := backend.student()).state == "loading":
         if stopped():
             return
-        yield status.message or "Loading the student…"
+        words = status.message or "Loading the student…"
+        if words != shown:
+            yield words
+        shown = words
         time.sleep(LOADING_POLL_S)
     if status.state == "failed":
         raise BundleError(
