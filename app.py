@@ -34,6 +34,9 @@ log = logging.getLogger("app")
 FIRST_PORT, LAST_PORT = 7860, 7959
 YES = {"1", "true", "yes", "on"}
 API_VISITOR = "ollama-api"
+MOST_AT_WORK = 160
+"""Threads of the page. An open answer holds one until it is there, be it only waiting its turn, and
+with Gradio's 40 as many answers would keep everybody's graph and tables waiting, too."""
 
 
 def from_environment(name: str, default: str = "") -> str:
@@ -203,6 +206,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prevent_thread_lock=True,
         quiet=True,
         share=False,
+        max_threads=MOST_AT_WORK,
+        # else Gradio gives its first page three seconds, and a busy machine does not start at all
+        _frontend=False,
         allowed_paths=[str(paths.pictures(options.workspace.resolve()))],
         app_kwargs={"middleware": layers(options, visitors)},
         mcp_server=options.mcp,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import shutil
 import socket
 import sys
@@ -16,6 +17,7 @@ from starlette.testclient import TestClient
 import app
 from model.model import ImageTokenReasoningLLM
 from model.records import TripletDraft
+from model.serving.engine import Engine
 from model.serving.ollama_door import OllamaDoor
 from model.visitors import LIFETIME_S, Visitors
 from webapp.space_hint import space_hint_html
@@ -199,3 +201,9 @@ def test_a_function_is_marked_where_a_gpu_is_lent(monkeypatch: pytest.MonkeyPatc
     assert app.mark_for_gpu() is True
     assert marked == [app.torch_device]
     assert app.torch_device()
+
+
+def test_every_answer_that_may_be_open_has_a_thread_and_some_are_left() -> None:
+    engine = inspect.signature(Engine.__init__).parameters
+    open_answers = engine["max_rows"].default + engine["max_waiting"].default
+    assert open_answers + 40 <= app.MOST_AT_WORK

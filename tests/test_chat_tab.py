@@ -15,6 +15,7 @@ from model.config import SampleConfig
 from model.errors import ConfigError, EngineBusy, GraphError, InputError
 from model.records import AnswerStats, Chat, ChatId, Event, Fact, StudentStatus, TripletId, Turn
 from tests.fakes import FakeBackend
+from webapp import chat_stream
 from webapp.chat_format import (
     Draft,
     example_questions,
@@ -22,6 +23,7 @@ from webapp.chat_format import (
     fold,
     messages,
     paced,
+    pause_s,
     plain,
     stats_line,
 )
@@ -120,8 +122,18 @@ def test_a_thought_is_folded_above_the_answer_and_kept_with_the_turn(
 def test_paced_shows_the_first_and_the_last_draft_and_skips_in_between() -> None:
     ticks = iter([0.0, 0.01, 0.02, 0.2, 0.21])
     drafts = [Draft(text) for text in "abcde"]
-    shown = list(paced(drafts, every_s=0.1, clock=lambda: next(ticks)))
+    shown = list(paced(drafts, every_s=lambda: 0.1, clock=lambda: next(ticks)))
     assert [draft.text for draft in shown] == ["a", "d", "e"]
+
+
+@pytest.mark.parametrize(("answers", "most"), [(1, 13), (5, 13), (16, 5), (50, 3)])
+def test_an_answer_is_redrawn_less_often_where_many_are_open(answers: int, most: int) -> None:
+    ticks = iter([n / 500 for n in range(501)])  # a second of 500 tokens
+    drafts = [Draft(str(number)) for number in range(501)]
+    shown = list(paced(drafts, lambda: pause_s(answers), lambda: next(ticks)))
+    assert most / 2 < len(shown) <= most
+    assert shown[0].text == "0"
+    assert shown[-1].text == "500"
 
 
 def test_an_error_event_keeps_the_words_that_were_said() -> None:
@@ -299,6 +311,18 @@ def test_a_question_waits_for_a_student_that_is_still_loading(
     assert "Loading the student" in words(frame(next(stream))["log"])
     backend.ready = StudentStatus("ready", None)
     assert "small answer" in words(frames(stream)[-1]["log"])
+
+
+def test_a_student_that_loads_for_long_is_told_once(
+    backend: FakeBackend, answers: OpenAnswers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = 5 * [StudentStatus("loading", None)]
+    ready = StudentStatus("ready", None)
+    monkeypatch.setattr(chat_stream, "LOADING_POLL_S", 0.0)
+    monkeypatch.setattr(backend, "student", lambda: states.pop() if states else ready)
+    shown = [words(each["log"]) for each in frames(send(backend, answers, "What is this?"))]
+    assert sum("Loading the student" in each for each in shown) == 1
+    assert not states
 
 
 def test_a_student_that_failed_to_load_is_told_in_the_conversation(

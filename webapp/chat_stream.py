@@ -24,6 +24,7 @@ from webapp.chat_format import (
     messages,
     note,
     paced,
+    pause_s,
 )
 from webapp.fact_list import why_html
 from webapp.open_answers import OpenAnswers
@@ -81,7 +82,8 @@ def stream(
             answer = backend.answer(chat.turns, settings)
             answers.attach(token, answer)
             shown: Draft = draft
-            for draft in paced(fold(answer.events())):
+            drafts = fold(answer.events())
+            for draft in paced(drafts, lambda: pause_s(answers.count)):
                 yield _draft_frame(backend, asked, draft, draft.facts != shown.facts)
                 shown = draft
         except ReasonerError as exc:
@@ -174,11 +176,15 @@ def whole(backend: Backend, chat: Chat) -> tuple[Any, ...]:
 
 
 def _until_ready(backend: Backend, stopped: Callable[[], bool]) -> Iterator[str]:
-    """Words to show while the student loads. Raises BundleError if it cannot be loaded."""
+    """Words to show while the student loads, each once. Raises BundleError if it cannot be."""
+    shown = ""
     while (status := backend.student()).state == "loading":
         if stopped():
             return
-        yield status.message or "Loading the student…"
+        words = status.message or "Loading the student…"
+        if words != shown:
+            yield words
+        shown = words
         time.sleep(LOADING_POLL_S)
     if status.state == "failed":
         raise BundleError(

@@ -64,6 +64,11 @@ class OpenAnswers:
         for answer in answers:
             answer.cancel()
 
+    @property
+    def count(self) -> int:
+        """How many pieces of work are open, whoever asked for them."""
+        return len(self._open)
+
     def is_open(self, token: str) -> bool:
         """Whether the work of this token still goes on."""
         with self._changed:

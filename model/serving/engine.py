@@ -8,7 +8,6 @@ New prompts are read piece by piece between the steps of those that are answered
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
 from collections import deque
@@ -27,6 +26,7 @@ from model.network.decoding import Steps
 from model.network.text_generation import KVCache, Sampler
 from model.network.text_tokenizer import TextStream
 from model.records import AnswerStats, Event, Fact
+from model.serving.event_queue import EventQueue
 from model.serving.prompt_reading import Keys, PromptReader, Reading
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class EngineAnswer:
     top_logprobs: int = 0
     tops: list[tuple[tuple[int, float], ...]] = field(default_factory=list)
     constraint: Constraint | None = None
-    _events: queue.SimpleQueue[Event] = field(default_factory=queue.SimpleQueue)
+    _events: EventQueue = field(default_factory=EventQueue)
     _cancelled: threading.Event = field(default_factory=threading.Event)
 
     def events(self) -> Iterator[Event]:
