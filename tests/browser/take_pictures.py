@@ -50,7 +50,9 @@ def show(page: Page, name: str, top: Locator | None = None) -> None:
     if top is None:
         page.evaluate("window.scrollTo(0, 0)")
     else:
-        top.evaluate("part => window.scrollBy(0, part.getBoundingClientRect().top - 24)")
+        top.evaluate(
+            "part => window.scrollBy(0, part.getBoundingClientRect().top - 64)"
+        )  # below what sticks
     page.mouse.move(0, 0)
     page.evaluate("document.activeElement?.blur()")
     page.wait_for_timeout(500)
