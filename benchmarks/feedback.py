@@ -33,10 +33,10 @@ class Size:
 
     seeds: int = 5
     votes: int = 200
-    together: int = 40
+    together: int = 100
     unseen: int = 100
-    known: int = 600
-    control_seeds: int = 2
+    known: int = 400
+    control_seeds: int = 1
     bandit_seeds: int = 5
     config: FeedbackConfig = field(default_factory=FeedbackConfig)
     event_questions: int = 64

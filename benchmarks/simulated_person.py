@@ -30,8 +30,9 @@ from model.network.text_tokenizer import IM_END
 
 ASKED = "everyday-predict-words"
 """Kind of question that the person asks."""
-KNOWN = ("chat", "everyday-name", "everyday-predict-fact", "everyday-hop")
-"""Kinds that must stay known. Not the one that is voted on: its answers are to become others."""
+KNOWN = ("chat", "everyday-name", "everyday-action", "everyday-explain")
+"""Kinds that must stay known. Not the one voted on, nor those asked in the same words with facts:
+their answers are meant to become others, too."""
 LONGEST = 24
 TYPED_EVERY = 4
 NOT_KNOWN = "I do not know"
@@ -63,7 +64,7 @@ class Person:
 
     taste: Taste = curt
     votes: int = 200
-    together: int = 40
+    together: int = 100
     wrong: float = 0.0
     types: bool = True
     hates_everything: bool = False

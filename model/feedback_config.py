@@ -12,12 +12,12 @@ class FeedbackConfig:
     """One update from votes: when it may run, how far it goes, and when it is thrown away."""
 
     least_votes: int = knob(8, "new votes that an update waits for", min=1, max=1000, unit="votes")
-    steps: int = knob(16, "most optimiser steps of an update", min=1, max=10_000, unit="steps")
+    steps: int = knob(24, "most optimiser steps of an update", min=1, max=10_000, unit="steps")
     votes_per_step: int = knob(8, "votes in a step", min=2, max=128, unit="votes")
     replayed_per_step: int = knob(
         8, "known answers that are learned again in a step; 0 replays nothing", min=0, max=128
     )
-    learning_rate: float = knob(1e-3, "peak learning rate of the adapter", min=1e-6, max=1e-1)
+    learning_rate: float = knob(2e-3, "peak learning rate of the adapter", min=1e-6, max=1e-1)
     rank: int = knob(8, "rank of the adapter", min=1, max=64)
     beta: float = knob(
         0.1, "how firmly the student is held to what it was; small lets it go far", min=0.001, max=2
@@ -28,7 +28,7 @@ class FeedbackConfig:
     typed_weight: float = knob(1.0, "weight of an answer typed by the person", min=0.0, max=10.0)
     replay_weight: float = knob(1.0, "weight of the replayed answers", min=0.0, max=10.0)
     ewc_weight: float = knob(
-        1e4, "pull towards weights that known answers depend on; 0 is none", min=0.0, max=1e8
+        100.0, "pull towards weights that known answers depend on; 0 is none", min=0.0, max=1e8
     )
     fisher_samples: int = knob(
         16, "known answers that say which weights matter", min=1, max=4096, unit="answers"
@@ -38,7 +38,7 @@ class FeedbackConfig:
         0.5, "largest share of a step's weight that one of several visitors has", min=0.05, max=1
     )
     most_kl: float = knob(
-        0.2, "how far an update may move the answers voted on", min=0.001, max=10.0, unit="nats"
+        0.8, "how far an update may move the answers voted on", min=0.001, max=10.0, unit="nats"
     )
     canary_drop: float = knob(
         0.01, "share of known answers that may be lost; more, and it is undone", min=0.0, max=1.0

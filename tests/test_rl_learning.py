@@ -102,7 +102,7 @@ def test_an_update_that_costs_known_answers_is_thrown_away(
     tiny_student: ImageTokenReasoningLLM,
 ) -> None:
     student = tiny_student
-    told = iter([0.90, 0.70, 0.80, 0.88])
+    told = iter([0.90, 0.70, 0.80, 0.85, 0.88])
     update = learn_from_votes(
         student,
         _votes(student),
@@ -141,7 +141,7 @@ def test_half_of_it_is_kept_where_all_of_it_costs_too_much(
     whole = learn_from_votes(
         tiny_student, votes, [], None, CONFIG, canary=lambda _: 1.0, deadline_s=NO_DEADLINE
     )
-    told = iter([0.90, 0.80, 0.90])
+    told = iter([0.90, 0.80, 0.80, 0.90])
     half = learn_from_votes(
         tiny_student, votes, [], None, CONFIG, canary=lambda _: next(told), deadline_s=NO_DEADLINE
     )

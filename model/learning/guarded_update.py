@@ -32,7 +32,7 @@ LONGEST_SAMPLE = 48
 """Tokens of an answer that is drawn to see which weights matter."""
 LOOK_EVERY = 4
 """Steps after which it is looked how far the copy moved."""
-STRENGTHS = (1.0, 0.5, 0.25)
+STRENGTHS = (1.0, 0.75, 0.5, 0.25)
 """How much of what was learned is put on, until the known questions stay known."""
 
 
@@ -184,7 +184,7 @@ class GuardedUpdate:
     ) -> FeedbackUpdate:
         """Judge the copy: it is kept if its loss is a number and the canary fell little enough.
 
-        Where it fell too far, half and a quarter of what was learned are tried before giving up.
+        Where it fell too far, less and less of what was learned is tried before giving up.
         ``figures`` measures the changed student for the fields of ``FeedbackFigures``.
         """
         if self.watch.cancelled():
