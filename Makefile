@@ -11,8 +11,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUNTIME := .venv/.runtime
 TOOLS := .venv/.tools
-# Two files of tests at a time; in their own order, for the longest come first.
-BESIDE := -n 2 --dist loadfile --no-loadscope-reorder
+# Two files of tests at a time, but for those in a browser: two browsers and two apps take longer
+# on two cores than one after the other.
+BESIDE := -n 2 --dist loadfile
 
 .PHONY: run test long quick check bench pictures student browser
 
@@ -20,7 +21,8 @@ run: $(RUNTIME)
 	$(BIN)/python app.py $(OPTIONS)
 
 test: $(TOOLS) browser
-	$(BIN)/python -m pytest -m "not long" $(BESIDE)
+	$(BIN)/python -m pytest -m "not browser and not long" $(BESIDE)
+	$(BIN)/python -m pytest -m "browser and not long"
 
 long: $(TOOLS) browser
 	$(BIN)/python -m pytest -m long

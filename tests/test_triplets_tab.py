@@ -9,7 +9,7 @@ from gradio.utils import get_upload_folder
 from PIL import Image
 
 from model.errors import BundleError, EngineBusy, InputError
-from model.records import Description, TripletDraft
+from model.records import Description, Expectation, TripletDraft
 from tests.fake_pictures import EXAMPLES, draw_thing
 from tests.fakes import FakeBackend
 from webapp.formatting import question_about
@@ -284,6 +284,16 @@ def test_a_prediction_shows_the_known_picture_that_is_imagined(backend: FakeBack
     assert f"<b>{draft.object}</b>" in last
     unknown = list(predict(backend, "", "dragon", "", "", "heat", ""))[-1]
     assert "known picture" not in unknown
+
+
+def test_a_picture_that_is_imagined_dimly_is_not_shown(
+    backend: FakeBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = backend.examples()[0].draft.object_picture
+    monkeypatch.setattr(backend, "expect", lambda turn: Expectation("soup", picture, 0.49))
+    last = list(predict(backend, "", "egg", "", "", "heat", ""))[-1]
+    assert "soup" not in last
+    assert "no known picture clearly" in last
 
 
 def test_an_unfamiliar_picture_gets_no_proposal(

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import App, open_tab, visit, wait_for_student
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 NOWHERE = "http://127.0.0.1:9"
 SPACE = {
     "SPACE_ID": "someone/image-token-reasoning",

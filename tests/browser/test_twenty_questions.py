@@ -18,7 +18,7 @@ from model.microworld.everyday import draw
 from model.microworld.language import explain_answer
 from tests.browser.conftest import App, open_tab, visit, wait_for_student
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 ANSWERED = "count => (document.querySelector('#chat-log')?.innerText.split('tok/s').length) > count"
 PX = 256
 RIGHT = 12
@@ -135,6 +135,9 @@ def test_the_shipped_student_answers_what_a_new_user_asks(
         answer = _ask(seen.page, asked, tmp_path)
         if asked.right not in answer:
             wrong.append((asked.question, asked.right, answer))
+    # an answer after a thought is as large as any, not as the figures under it
+    answer_after_thought = seen.page.locator("#chat-log .message:has(.itr-thought) + .message p")
+    assert answer_after_thought.evaluate("p => getComputedStyle(p).fontSize") == "16px"
     assert len(_questions()) == 20
     assert len(_questions()) - len(wrong) >= RIGHT, wrong
     assert not seen.faults

