@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import tempfile
 import time
@@ -35,6 +33,7 @@ from model.network.image_tokenizer import Message
 from model.network.text_generation import KVCache
 from model.paths import SHIPPED_BUNDLE
 from model.serving.engine import Engine, EngineAnswer
+from model.serving.speed_test import this_machine
 
 PROMPT = "An egg is heated. What comes of it, and why?"
 SHAPE_135M = DecoderConfig(
@@ -51,10 +50,8 @@ CLIENTS = 16
 
 def machine() -> str:
     """The processor, as the system names it, and how busy it is."""
-    text = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    names = [line.partition(":")[2].strip() for line in text.splitlines() if "model name" in line]
-    load = os.getloadavg()[0]
-    return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores, load {load:.1f}"
+    here = this_machine()
+    return f"{here.processor}, {here.cores} cores, load {here.load:.1f}"
 
 
 def memory_bandwidth() -> float:

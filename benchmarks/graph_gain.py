@@ -22,6 +22,7 @@ from model.bundles.bundle import read_bundle
 from model.knowledge.told_facts import told_facts
 from model.learning.examples import Lesson
 from model.microworld.example import FactWords
+from model.microworld.language import fact_line
 from model.microworld.oracle import Example
 from model.microworld.splits import seed_of
 from model.model import ImageTokenReasoningLLM
@@ -38,7 +39,7 @@ def exchanged(drawn: Example, rng: random.Random) -> tuple[FactWords, ...]:
 
 
 def as_lines(facts: Sequence[FactWords]) -> tuple[str, ...]:
-    return tuple(" | ".join(fact) for fact in facts)
+    return tuple(fact_line(*fact) for fact in facts)
 
 
 def in_forms(

@@ -341,7 +341,7 @@ class ImageTokenReasoningLLM(nn.Module):
         pictures = list(triplet or images or ())
         message = Message("user", prompt, len(pictures), roles)
         facts = [" | ".join(fact) for fact in graph or ()]
-        told = told_facts(prompt, [*graph]) if graph else ()
+        told = told_facts(prompt, [*graph]) if graph and self.graph_tokens is not None else ()
         sampling = SampleConfig(**settings)
         room, think = sampling.max_tokens, sampling.think
         ready = self.prompt([message], pictures, facts, graph=told, room=room, think=think)

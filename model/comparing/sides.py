@@ -17,7 +17,8 @@ from model.serving.remote import Sources
 from model.serving.students import Students
 from model.teachers.builtin import BuiltinTeacher
 from model.teachers.ollama_models import full_name
-from model.teachers.servers import ServerTeacher, server_status, server_teacher
+from model.teachers.server_teacher import ServerTeacher
+from model.teachers.servers import server_status, server_teacher
 
 
 class FindsSides(Protocol):

@@ -14,7 +14,8 @@ from model.knowledge.triplet_lines import LineReading, read_lines
 from model.records import PictureId
 from model.serving.teacher_reading import MOST_PROPOSALS, Piece, TeacherReading, too_many
 from model.teachers import proposals
-from model.teachers.servers import ServerTeacher, teacher_at
+from model.teachers.server_teacher import ServerTeacher
+from model.teachers.servers import teacher_at
 
 MOST_LETTERS = 2_000_000
 MOST_PIECES = 500

@@ -164,13 +164,12 @@ class Speeds:
 
     def export(self, student: StudentId) -> Path:
         """Write the last whole report of a student as JSON. Raises: InputError without one."""
-        text = self._store.setting(f"{_SETTING} {student}")
         report = self.report(student)
-        if not text or report is None:
+        if report is None:
             raise InputError("This student has not been measured here yet. Measure it first.")
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"speed-{report.weights_hash[:6]}.json"
-        path.write_text(json.dumps(json.loads(text), indent=1) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(asdict(report), indent=1) + "\n", encoding="utf-8")
         return path
 
 

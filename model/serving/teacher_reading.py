@@ -23,7 +23,7 @@ from model.knowledge.triplet_lines import same_key
 from model.records import TripletDraft
 from model.teachers import proposals
 from model.teachers.base import Question
-from model.teachers.servers import ServerTeacher
+from model.teachers.server_teacher import ServerTeacher
 
 MOST_PROPOSALS = 500
 """More are not listed: nobody looks through them one by one."""

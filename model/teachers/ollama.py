@@ -11,24 +11,24 @@ from contextlib import contextmanager
 from typing import Any
 
 from model import paths
-from model.errors import ConfigError, TeacherError, TeacherReplyInvalid
+from model.errors import TeacherError, TeacherReplyInvalid
 from model.records import TeacherModel, TeacherStatus
-from model.teachers.base import Question, TeacherAnswer, TeacherVocabulary, TokenLogprob, whole
+from model.teachers.base import Question, TeacherAnswer, TeacherVocabulary, TokenLogprob
 from model.teachers.logprobs import read_logprobs
 from model.teachers.ollama_chat import ChatSettings, chat_body, question_hash, whole_answer
 from model.teachers.ollama_lines import MalformedLine, read_lines
 from model.teachers.ollama_models import full_name, read_model, summary, vocabulary_of
 from model.teachers.ollama_raw import RawOllama
 from model.teachers.ollama_refusal import error_words, refusal
+from model.teachers.server_teacher import ServerTeacher
 from model.teachers.wire import Response, Wire
 
 log = logging.getLogger(__name__)
 
-STATUS_LIMIT_S = 3.0
 LOOKUP_LIMIT_S = 10.0
 
 
-class OllamaTeacher(RawOllama):
+class OllamaTeacher(RawOllama, ServerTeacher):
     """Asks one model of one Ollama server; may be used by many threads at once.
 
     ``address`` takes every form that ``parse_host`` takes; empty means ``OLLAMA_HOST``. The read
@@ -37,6 +37,7 @@ class OllamaTeacher(RawOllama):
     """
 
     name = "ollama"
+    kind = "Ollama server"
 
     def __init__(
         self,
@@ -59,6 +60,11 @@ class OllamaTeacher(RawOllama):
         """The base URL that is called. Raises: ConfigError if the address cannot be one."""
         return self._wire().address
 
+    @property
+    def written(self) -> str:
+        """The address as a person wrote it."""
+        return self._written_address
+
     def _wire(self, asks_think: bool = False) -> Wire:
         """What calls the server; with ``asks_think`` it minds that ``think`` is sent."""
 
@@ -69,36 +75,11 @@ class OllamaTeacher(RawOllama):
 
         start = "Start it with `ollama serve`"
         limit_s = self._connect_timeout_s
-        return Wire(self._written_address, "Ollama server", start, refused, limit_s)
+        return Wire(self._written_address, self.kind, start, refused, limit_s)
 
     # ── what is there ───────────────────────────────────────────────────────────────────────────
 
-    def status(self) -> TeacherStatus:
-        """Reachability and models in at most 3 s; never raises."""
-        try:
-            address = self.address
-        except ConfigError as error:
-            return TeacherStatus(False, str(error), self._written_address)
-        found: list[TeacherStatus] = []
-        # A name look-up knows no time limit, so the asking is done by a thread we can leave.
-        asking = threading.Thread(
-            target=lambda: found.append(self._ask_status(address)),
-            daemon=True,
-            name="ollama-status",
-        )
-        asking.start()
-        asking.join(STATUS_LIMIT_S)
-        if found:
-            return found[0]
-        return TeacherStatus(
-            False,
-            f"The Ollama server at {address} did not answer within {STATUS_LIMIT_S:.0f} s. "
-            "Check the address, or try again when it is less busy.",
-            address,
-        )
-
-    def _ask_status(self, address: str) -> TeacherStatus:
-        deadline = time.monotonic() + STATUS_LIMIT_S - 0.25
+    def _ask_status(self, address: str, deadline: float) -> TeacherStatus:
         try:
             version = str(self._ask("GET", "/api/version", deadline).get("version", ""))
             models = self._list_models(deadline)
@@ -154,31 +135,6 @@ class OllamaTeacher(RawOllama):
         return vocabulary_of(shown)
 
     # ── answers ─────────────────────────────────────────────────────────────────────────────────
-
-    def answer(
-        self,
-        question: Question,
-        *,
-        temperature: float = 0.7,
-        max_tokens: int = 256,
-        seed: int = 0,
-        format: dict[str, Any] | None = None,
-        top_logprobs: int = 0,
-    ) -> TeacherAnswer:
-        """The whole answer, without the teacher's thinking and without space around it.
-
-        Raises: TeacherModelMissing or a plain TeacherError when asking again is of no use;
-            TeacherUnavailable, TeacherTimeout or TeacherReplyInvalid when it may help.
-        """
-        pieces = self.stream(
-            question,
-            temperature=temperature,
-            max_tokens=max_tokens,
-            seed=seed,
-            format=format,
-            top_logprobs=top_logprobs,
-        )
-        return whole(pieces)
 
     def stream(
         self,

@@ -20,17 +20,21 @@ def read_lines(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     Lines, and the bytes of one letter, may be split between chunks; empty lines are skipped; the
     last line may lack its newline. Raises: MalformedLine.
     """
+    yield from (parse_object(line) for line in whole_lines(chunks) if line.strip())
+
+
+def whole_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines of a byte stream, each as soon as it is complete. Raises: MalformedLine."""
     waiting = bytearray()
     for chunk in chunks:
         waiting += chunk
         if b"\n" in chunk:
             *complete, rest = bytes(waiting).split(b"\n")
             waiting = bytearray(rest)
-            yield from (parse_object(line) for line in complete if line.strip())
+            yield from complete
         if len(waiting) > LONGEST_LINE:
             raise MalformedLine(f"a line of more than {LONGEST_LINE // 2**20} MB")
-    if waiting.strip():
-        yield parse_object(bytes(waiting))
+    yield bytes(waiting)
 
 
 def parse_object(text: bytes) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from model.errors import TeacherError, TeacherModelMissing, TeacherUnavailable
 from model.teachers.base import Question
 from model.teachers.ollama_chat import ChatSettings
-from model.teachers.ollama_lines import LONGEST_LINE, MalformedLine, parse_object
+from model.teachers.ollama_lines import MalformedLine, parse_object, whole_lines
 from model.teachers.ollama_refusal import error_words
 
 JPEG = b"\xff\xd8"
@@ -62,22 +62,12 @@ def read_events(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     Comments and other fields than ``data`` are passed over. A server that does not stream sends
     one plain object, which is a malformed line here. Raises: MalformedLine.
     """
-    waiting = bytearray()
-    for chunk in chunks:
-        waiting += chunk
-        *complete, rest = bytes(waiting).split(b"\n") if b"\n" in chunk else [bytes(waiting)]
-        if len(rest) > LONGEST_LINE:
-            raise MalformedLine(f"a line of more than {LONGEST_LINE // 2**20} MB")
-        waiting = bytearray(rest)
-        for line in complete:
-            data = _data(line)
-            if data == END:
-                return
-            if data:
-                yield parse_object(data)
-    last = _data(bytes(waiting))
-    if last and last != END:
-        yield parse_object(last)
+    for line in whole_lines(chunks):
+        data = _data(line)
+        if data == END:
+            return
+        if data:
+            yield parse_object(data)
 
 
 def _data(line: bytes) -> bytes:

@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Generator
 from typing import Any
 
-from model.errors import ConfigError, TeacherError, TeacherReplyInvalid
+from model.errors import TeacherError, TeacherReplyInvalid
 from model.records import TeacherModel, TeacherStatus
-from model.teachers.base import Question, TeacherAnswer, TokenLogprob, whole
+from model.teachers.base import Question, TeacherAnswer, TokenLogprob
 from model.teachers.logprobs import read_logprobs
 from model.teachers.ollama_chat import ChatSettings, question_hash, whole_answer
 from model.teachers.ollama_lines import MalformedLine
 from model.teachers.ollama_models import whole_number
 from model.teachers.ollama_refusal import error_words
 from model.teachers.openai_chat import completion_body, read_events, refusal
+from model.teachers.server_teacher import ServerTeacher
 from model.teachers.wire import Wire
 
-KIND = "OpenAI-compatible server"
-STATUS_LIMIT_S = 3.0
 
-
-class OpenAITeacher:
+class OpenAITeacher(ServerTeacher):
     """Asks one model of one server; may be used by many threads at once.
 
     ``address`` takes every form that ``server_at`` takes, with or without ``/v1`` at its end.
     """
 
     name = "openai"
+    kind = "OpenAI-compatible server"
 
     def __init__(
         self,
@@ -41,31 +39,19 @@ class OpenAITeacher:
     ) -> None:
         self.model = model
         self._timeouts = (connect_timeout_s, read_timeout_s)
-        self._wire = Wire(address, KIND, "Start it", self._refused, connect_timeout_s)
+        self._wire = Wire(address, self.kind, "Start it", self._refused, connect_timeout_s)
 
     @property
     def address(self) -> str:
         """The base URL, without ``/v1``. Raises: ConfigError if the address cannot be one."""
         return self._wire.address.removesuffix("/v1")
 
-    def status(self) -> TeacherStatus:
-        """Reachability and models in at most 3 s; never raises."""
-        try:
-            address = self.address
-        except ConfigError as error:
-            return TeacherStatus(False, str(error), self._wire.written)
-        found: list[TeacherStatus] = []
-        # A name look-up knows no time limit, so the asking is done by a thread we can leave.
-        asking = threading.Thread(
-            target=lambda: found.append(self._ask_status(address)), daemon=True, name="openai"
-        )
-        asking.start()
-        asking.join(STATUS_LIMIT_S)
-        slow = f"The {KIND} at {address} did not answer within {STATUS_LIMIT_S:.0f} s."
-        return found[0] if found else TeacherStatus(False, slow, address)
+    @property
+    def written(self) -> str:
+        """The address as a person wrote it."""
+        return self._wire.written
 
-    def _ask_status(self, address: str) -> TeacherStatus:
-        deadline = time.monotonic() + STATUS_LIMIT_S - 0.25
+    def _ask_status(self, address: str, deadline: float) -> TeacherStatus:
         try:
             listed = self._wire.ask("GET", self._path("models"), deadline).get("data")
         except TeacherError as error:
@@ -76,30 +62,8 @@ class OpenAITeacher:
         names = [str(each["id"]) for each in listed if isinstance(each, dict) and each.get("id")]
         models = tuple(TeacherModel(name) for name in names)
         count = f"{len(models)} model{'' if len(models) == 1 else 's'}"
-        words = f"An {KIND} answers at {address} with {count}."
+        words = f"An {self.kind} answers at {address} with {count}."
         return TeacherStatus(True, words, address, "", models, "openai")
-
-    def answer(
-        self,
-        question: Question,
-        *,
-        temperature: float = 0.7,
-        max_tokens: int = 256,
-        seed: int = 0,
-        format: dict[str, Any] | None = None,
-        top_logprobs: int = 0,
-    ) -> TeacherAnswer:
-        """The whole answer, without the model's thinking. Raises: TeacherError."""
-        return whole(
-            self.stream(
-                question,
-                temperature=temperature,
-                max_tokens=max_tokens,
-                seed=seed,
-                format=format,
-                top_logprobs=top_logprobs,
-            )
-        )
 
     def stream(
         self,

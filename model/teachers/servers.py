@@ -3,46 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
-from typing import Any, Literal, Protocol
+from typing import Literal
 
 from model.records import TeacherStatus
-from model.teachers.base import Question, Teacher, TeacherAnswer
-from model.teachers.ollama import STATUS_LIMIT_S, OllamaTeacher
+from model.teachers.ollama import OllamaTeacher
 from model.teachers.openai_server import OpenAITeacher
+from model.teachers.server_teacher import STATUS_LIMIT_S, ServerTeacher
 
 ServerProtocol = Literal["ollama", "openai"]
 IN_TIME_S = STATUS_LIMIT_S - 0.5
 """A server that said nothing for so long is not asked again in another protocol."""
-
-
-class ServerTeacher(Teacher, Protocol):
-    """A model on a server, whatever the server speaks."""
-
-    def answer_key(
-        self,
-        question: Question,
-        *,
-        temperature: float,
-        max_tokens: int,
-        seed: int,
-        format: dict[str, Any] | None = None,
-    ) -> str:
-        """As every teacher's; ``format`` counts, too."""
-        ...
-
-    def stream(
-        self,
-        question: Question,
-        *,
-        temperature: float = 0.7,
-        max_tokens: int = 256,
-        seed: int = 0,
-        format: dict[str, Any] | None = None,
-        top_logprobs: int = 0,
-    ) -> Generator[str, None, TeacherAnswer]:
-        """Yield pieces; the generator's return value is the whole answer. Raises: TeacherError."""
-        ...
 
 
 def server_status(address: str) -> TeacherStatus:
