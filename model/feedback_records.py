@@ -90,7 +90,10 @@ class BeforeAfter:
 
 @dataclass(frozen=True)
 class UpdateFigures:
-    """What an update measured. Canaries are shares of right answers, KL is in nats per token."""
+    """What an update measured. Canaries are shares of right answers, KL is in nats per token.
+
+    ``canary_left_out`` counts known questions that did not count, being like those voted on.
+    """
 
     canary_before: float = 0.0
     canary_after: float = 0.0
@@ -101,6 +104,7 @@ class UpdateFigures:
     reward_after: float = 0.0
     steps: int = 0
     seconds: float = 0.0
+    canary_left_out: int = 0
 
     @property
     def forgotten(self) -> float:

@@ -9,7 +9,13 @@ import time
 from collections.abc import Sequence
 from html import escape
 
-from model.feedback_records import BeforeAfter, FeedbackStatus, RewardPoint, Update
+from model.feedback_records import (
+    BeforeAfter,
+    FeedbackStatus,
+    RewardPoint,
+    Update,
+    UpdateFigures,
+)
 from webapp.chat_format import Thumbnail
 from webapp.run_format import ago
 
@@ -30,7 +36,8 @@ EXPLAINED = (
     (
         "known questions",
         "asked before and after. An update that makes more than one in a hundred wrong is "
-        "weakened, and not kept if that does not help.",
+        "weakened, and not kept if that does not help. Those like the questions that you want "
+        "answered otherwise do not count.",
     ),
     ("forgotten", "what all kept updates lost of the known questions."),
     (
@@ -168,7 +175,8 @@ def _update(update: Update, thumbnail: Thumbnail) -> str:
     if figures.canary_questions:
         measured = (
             f'<p class="itr-muted itr-num">known questions {figures.canary_before:.1%} → '
-            f"{figures.canary_after:.1%} · moved {figures.kl:.3f} · {figures.seconds:.0f} s</p>"
+            f"{figures.canary_after:.1%}{_compared(figures)} · moved {figures.kl:.3f} · "
+            f"{figures.seconds:.0f} s</p>"
         )
     reason = ""
     if update.state in ("refused", "failed"):
@@ -178,6 +186,12 @@ def _update(update: Update, thumbnail: Thumbnail) -> str:
         f"{_votes(update.votes)} · {when}{undo}</p>{measured}{reason}"
         f"{_samples(update.samples, thumbnail)}</li>"
     )
+
+
+def _compared(figures: UpdateFigures) -> str:
+    if not figures.canary_left_out:
+        return f" of {figures.canary_questions}"
+    return f" of {figures.canary_questions}, without {figures.canary_left_out} like those voted on"
 
 
 def _samples(samples: Sequence[BeforeAfter], thumbnail: Thumbnail) -> str:

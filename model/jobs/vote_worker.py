@@ -29,7 +29,9 @@ from model.learning.ewc import Anchor
 from model.learning.guarded_update import FeedbackUpdate
 from model.learning.rl_learning import learn_from_votes
 from model.learning.vote_lessons import (
-    canary_of,
+    Known,
+    contested_questions,
+    known_of,
     prompt_of,
     replay_lessons,
     replayed,
@@ -148,12 +150,13 @@ class _Learner:
         return read_tensors(self.folder / name, self.update.base)
 
 
-def figures_of(learned: FeedbackUpdate, questions: int) -> UpdateFigures:
-    """An update's figures as the record that is kept; ``questions`` is the canary's size."""
+def figures_of(learned: FeedbackUpdate, asked: Known) -> UpdateFigures:
+    """An update's figures as the record that is kept; ``asked`` is what was compared."""
     names = {item.name for item in dataclasses.fields(UpdateFigures)}
     told = dataclasses.asdict(learned.figures)
     known = {name: value for name, value in told.items() if name in names}
-    return UpdateFigures(**known, canary_questions=questions)
+    size = {"canary_questions": len(asked.canary), "canary_left_out": asked.left_out}
+    return UpdateFigures(**known, **size)
 
 
 def work(workspace: Path, update: Update, store: Store) -> None:
@@ -165,19 +168,20 @@ def work(workspace: Path, update: Update, store: Store) -> None:
     earlier = store.learned_votes(update.base, REMEMBERED)
     liked = [vote for vote in earlier if vote.reward > 0]
     remembered = voted_answers(student, liked, store.given_answer, learner.pictures)
-    canary = canary_of(student, learner.traces())
+    changed = contested_questions([*earlier, *votes], store.given_answer)
+    known = known_of(student, learner.traces(), changed)
     learned = learn_from_votes(
         student,
         told,
-        replayed(student, learner.replay(student), remembered),
+        replayed(student, learner.replay(student), remembered, known.about),
         learner.anchor(student),
         FeedbackConfig(),
-        canary=canary,
+        canary=known.canary,
         deadline_s=BUDGET_S,
         cancelled=lambda: store.update(update.id).state != "running",
     )
     log.info("%s %s", "kept." if learned.kept else "refused.", learned.reason)
-    figures = figures_of(learned, len(canary))
+    figures = figures_of(learned, known)
     learn_settings(store, update.base)
     if learned.kept:
         learner.keep(learned, figures, votes)

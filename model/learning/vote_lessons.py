@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
 
@@ -12,6 +14,7 @@ from model.feedback_records import AnswerId, GivenAnswer, Vote
 from model.knowledge.pictures import Pictures, decode
 from model.learning.answer_scores import answered, look
 from model.learning.canary import Canary, exact
+from model.learning.contested import Contested, contested
 from model.learning.examples import EncodedLesson, Lesson, encode_lesson
 from model.learning.recipe import lesson_of
 from model.learning.votes import VotedAnswer
@@ -23,6 +26,8 @@ log = logging.getLogger(__name__)
 
 CANARY_QUESTIONS = 120
 """Fresh questions of the micro-world that are asked before and after: a fall of 1 point is one."""
+CANARY_POOL = 200
+"""Questions that they are taken from; at least half of these are not about what was voted on."""
 CANARY_TRACES = 40
 REPLAYED_QUESTIONS = 96
 REPLAYED_TRACES = 96
@@ -75,6 +80,19 @@ def _voted(
     )
 
 
+def contested_questions(votes: Sequence[Vote], answer_of: AnswerOf) -> list[str]:
+    """The questions of votes that ask for another answer: down, one of two, or typed.
+
+    A thumb up asks that things stay as they are.
+    """
+    found = list[str]()
+    for vote in votes:
+        if vote.reward < 0 or vote.kind in ("pair", "typed"):
+            with suppress(InputError):  # the answer is gone
+                found.append(answer_of(vote.answer).question.text)
+    return found
+
+
 def prompt_of(student: ImageTokenReasoningLLM, given: GivenAnswer, pictures: Pictures) -> Prompt:
     """The prompt of an answer that was given. Raises: InputError if a picture is gone."""
     images = [decode(pictures.path(picture)) for picture in given.question.pictures]
@@ -100,14 +118,37 @@ def typed_tokens(
 # ── known answers ───────────────────────────────────────────────────────────────────────────────
 
 
-def canary_of(student: ImageTokenReasoningLLM, traces: Sequence[tuple[str, str]]) -> Canary:
-    """What must not be forgotten: fresh questions of the micro-world, and some teachers' answers.
+@dataclass(frozen=True)
+class Known:
+    """What must not be forgotten: ``canary`` asks it. ``about`` says what does not count.
+
+    ``left_out`` counts the known questions that the canary would ask, had nobody voted.
+    """
+
+    canary: Canary
+    about: Contested
+    left_out: int
+
+
+def known_of(
+    student: ImageTokenReasoningLLM, traces: Sequence[tuple[str, str]], voted: Sequence[str]
+) -> Known:
+    """Fresh questions of the micro-world, and some teachers' answers, to be asked before and after.
 
     ``traces`` are questions in words with their answers; those not chosen here may be replayed.
+    What ``voted``, the questions of votes that ask for another answer, are about is left out: an
+    update that does what the votes ask for must not count as forgetting.
     """
-    drawn = [lesson_of(example("validation", n)) for n in range(CANARY_QUESTIONS)]
-    kept = [Lesson(*trace) for trace in traces if _aside(trace)][:CANARY_TRACES]
-    return Canary(list(_encoded(student, [*drawn, *kept])))
+    pool = [example("validation", number) for number in range(CANARY_POOL)]
+    about = contested(voted, [(each.question, each.kind) for each in pool])
+    drawn = [each for each in pool if each.kind not in about.kinds][:CANARY_QUESTIONS]
+    aside = [trace for trace in traces if _aside(trace)]
+    free = about.free([question for question, _ in aside])
+    lessons = [lesson_of(each) for each in drawn]
+    lessons += [Lesson(*aside[place]) for place in free[:CANARY_TRACES]]
+    left_out = sum(each.kind in about.kinds for each in pool[:CANARY_QUESTIONS])
+    left_out += len({*range(len(aside[:CANARY_TRACES]))} - {*free})
+    return Known(Canary(list(_encoded(student, lessons))), about, left_out)
 
 
 def replay_lessons(
@@ -141,10 +182,21 @@ def replayed(
     student: ImageTokenReasoningLLM,
     lessons: Sequence[Mapping[str, Any]],
     liked: Sequence[VotedAnswer],
+    about: Contested,
 ) -> list[EncodedLesson]:
-    """The lessons of the replay laid out, and the answers that were liked before."""
-    known = _encoded(student, [lesson_from_json(each) for each in lessons])
+    """The lessons of the replay laid out, and the answers that were liked before.
+
+    Lessons that the votes are ``about`` are left out: they would teach the old answers again.
+    """
+    drawn = [each for each in lessons if "spec" in each and _kind(each) not in about.kinds]
+    told = [each for each in lessons if "spec" not in each]
+    free = [told[place] for place in about.free([each["question"] for each in told])]
+    known = _encoded(student, [lesson_from_json(each) for each in [*drawn, *free]])
     return [*known, *(answered(vote.prompt, vote.answer_ids) for vote in liked)]
+
+
+def _kind(lesson: Mapping[str, Any]) -> str:
+    return str(lesson["spec"]).rpartition("/")[2]
 
 
 def _encoded(student: ImageTokenReasoningLLM, lessons: Sequence[Lesson]) -> Iterator[EncodedLesson]:

@@ -1,0 +1,76 @@
+"""Which known questions votes are about: there the student is meant to answer otherwise.
+
+Nobody tells what kind a voted question is of. Its words do: it is of the kinds whose known
+questions read most like it. A question that reads like none is of no kind.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+LEAST = 0.25
+"""Questions with a smaller likeness have nothing to do with each other."""
+SLACK = 0.1
+"""Kinds are told apart no finer: some are asked in the same words and differ in their facts."""
+ALIKE = 0.5
+"""Likeness from which on a question of no known kind counts as voted on."""
+MOST = 0.5
+"""Largest share of the known questions that votes may be about: the rest is always guarded."""
+_WORD = re.compile(r"\w+")
+
+
+def likeness(one: str, other: str) -> float:
+    """Share of the words of two questions that both have, from 0 to 1 (Jaccard's index)."""
+    ours, theirs = _words(one), _words(other)
+    return len(ours & theirs) / max(1, len(ours | theirs))
+
+
+def _words(question: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(question.lower()))
+
+
+@dataclass(frozen=True)
+class Contested:
+    """What votes are about: ``questions`` as they were asked, and the ``kinds`` that these are."""
+
+    questions: tuple[str, ...] = ()
+    kinds: frozenset[str] = frozenset()
+
+    def free(self, asked: Sequence[str]) -> list[int]:
+        """The places in ``asked`` of questions of no known kind that no vote is about, in order.
+
+        At least half of them: if votes are about more, those count as free that are least alike.
+        """
+        alike = [self._alike(each) for each in asked]
+        order = sorted(range(len(asked)), key=lambda place: alike[place])
+        enough = len(asked) - int(MOST * len(asked))
+        return sorted(
+            place for rank, place in enumerate(order) if rank < enough or alike[place] < ALIKE
+        )
+
+    def _alike(self, asked: str) -> float:
+        return max((likeness(asked, voted) for voted in self.questions), default=0.0)
+
+
+def contested(questions: Sequence[str], known: Sequence[tuple[str, str]]) -> Contested:
+    """What votes on ``questions`` are about; ``known`` are questions with their kinds.
+
+    Kinds with the most votes come first, until half of the known questions would be theirs.
+    """
+    votes = Counter[str]()
+    for asked in questions:
+        alike = [(likeness(asked, question), kind) for question, kind in known]
+        best = max((share for share, _ in alike), default=0.0)
+        if best >= LEAST:
+            votes.update({kind for share, kind in alike if share >= best - SLACK - 1e-9})
+    room = MOST * len(known)
+    kinds = set[str]()
+    for kind, _ in sorted(votes.items(), key=lambda each: (-each[1], each[0])):
+        count = sum(each == kind for _, each in known)
+        if count <= room:
+            kinds.add(kind)
+            room -= count
+    return Contested(tuple(questions), frozenset(kinds))
