@@ -3,7 +3,7 @@
 # make long   the tests that take minutes each: large graphs, pretrained students, votes, whole runs
 # make quick  without the browser and the slow tests
 # make check  format, lint, types
-# make bench  every benchmark
+# make bench  every benchmark (hours); one alone: python -m benchmarks.NAME
 # make pictures  the README's pictures, of the running app
 # make student  make assets/student from nothing (hours; goes on where it stopped)
 
@@ -13,7 +13,10 @@ RUNTIME := .venv/.runtime
 TOOLS := .venv/.tools
 # Two files of tests at a time, but for those in a browser: two browsers and two apps take longer
 # on two cores than one after the other.
-BESIDE := -n 2 --dist loadfile
+BESIDE := -n 2 --dist loadfile --no-loadscope-reorder
+
+BENCHMARKS := startup microworld graph multihop graph_gain link_prediction distillation export_parity \
+	feedback decoding quantization training serving
 
 .PHONY: run test long quick check bench pictures student browser
 
@@ -36,9 +39,7 @@ check: $(TOOLS)
 	$(BIN)/mypy
 
 bench: $(TOOLS)
-	$(BIN)/python -m benchmarks.startup
-	$(BIN)/python -m benchmarks.microworld
-	$(BIN)/python -m benchmarks.export_parity
+	set -e; for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name; done
 
 pictures: $(TOOLS) browser
 	$(BIN)/python -m tests.browser.take_pictures

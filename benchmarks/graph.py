@@ -252,7 +252,7 @@ def measure(count: int, folder: Path) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--triplets", type=int, default=100_000)
+    parser.add_argument("--triplets", "--triples", type=int, default=100_000)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         figures = measure(options.triplets, Path(folder))

@@ -18,6 +18,12 @@ import pytest
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first, so that of two processes none is left with them alone."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(autouse=True)
 def own_workspace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test sees the workspace of the person who runs it."""

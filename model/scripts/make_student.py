@@ -197,7 +197,7 @@ def teach_graph_tokens(
     folder: Path,
     workers: int,
 ) -> None:
-    """Stage 8: graph tokens alone, at first without the decoder, which does not learn any more."""
+    """Graph tokens alone, at first without the decoder, which does not learn any more."""
     add_graph_tokens(student)
     stages = (("graph words", plan(GRAPH_WORDS), 0.0), ("graph tokens", plan(GRAPH), PICTURES))
     for name, config, pictures in stages:
@@ -302,7 +302,6 @@ def main() -> None:
     teach_saying(student, planned(SAY), options.work, options.workers)
     for mix, config in ((READING, READ), (ANSWERING, ANSWER), (MASTERING, MASTER)):
         teach_decoder(student, mix, planned(config, rate), options.work, options.workers)
-    teach_graph_tokens(student, planned, options.work, options.workers)
     parent = read_bundle(options.start).weights_hash[:6] if options.start else ""
     origin = f"make student, seed {options.seed}, scale {options.scale:g}"
     finish(student, options.out, f"{origin}, decoder of {parent}" if parent else origin, parent)
