@@ -15,8 +15,7 @@ from model.jobs.learners import make_learner
 from model.knowledge.store import Store
 from model.model import ImageTokenReasoningLLM
 from model.paths import database
-from model.records import ROLES, PictureId, StudentId, TripletDraft, Turn
-from model.serving.asking import in_one_turn
+from model.records import ROLES, StudentId, TripletDraft, Turn
 from model.serving.students import SHIPPED_SETTING
 from model.workspace import Workspace
 from tests.small import make_student, picture
@@ -103,18 +102,6 @@ def test_a_saved_picture_goes_by_its_label(workspace: Workspace) -> None:
     workspace.add_triplet(TripletDraft("gizmo", "polish", "mirror", subject_picture=red))
     events = workspace.answer([Turn("user", "What if I polish it?", (red,))], SHORT).events()
     assert [event.fact.subject for event in events if event.fact] == ["gizmo"]
-
-
-def test_it_means_the_last_picture_that_was_shown() -> None:
-    first, second = PictureId("a"), PictureId("b")
-    turns = [
-        Turn("user", "What happened here?", (first, second), ("what", "result")),
-        Turn("assistant", "It was heated."),
-        Turn("user", "What happens if I cut it?"),
-    ]
-    assert in_one_turn(turns) == Turn("user", "What happens if I cut it?", (second,))
-    assert in_one_turn([*turns[:2], Turn("user", "Who are you?")]).pictures == ()
-    assert in_one_turn(turns[:1]) == turns[0]
 
 
 def test_no_question_no_answer(workspace: Workspace) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from model.config import RetrievalConfig, SampleConfig
@@ -15,7 +14,6 @@ from model.errors import InputError
 from model.knowledge.graph_memory import GraphMemory
 from model.knowledge.graph_rag import retrieve
 from model.knowledge.pictures import Pictures, decode
-from model.knowledge.question_words import words
 from model.knowledge.store import Store
 from model.microworld.language import UNFAMILIAR, label_of
 from model.records import (
@@ -30,6 +28,7 @@ from model.records import (
     Turn,
 )
 from model.serving.feedback import Feedback
+from model.serving.follow_up import in_one_turn
 from model.serving.known_pictures import KnownPictures
 from model.serving.remote import Source
 from model.serving.students import Students
@@ -40,23 +39,8 @@ if TYPE_CHECKING:
 SURE_ENOUGH = 0.5
 """Below this the student's name for a picture is not used to look facts up."""
 WHAT_IS_IT = "What is this?"
-POINTS_BACK = frozenset({"it", "this", "that", "them", "these", "they"})
 _ORDINALS = ("first", "second", "third")
 _WHAT_NOW = "Teach me with a triplet, or ask about another picture."
-
-
-def in_one_turn(turns: Sequence[Turn]) -> Turn:
-    """The last turn with what it points back to: “… if I heat it?” means the picture before.
-
-    Students learn from single questions; earlier turns would only mislead them.
-    """
-    last = turns[-1]
-    if last.pictures or not POINTS_BACK & set(words(last.text)):
-        return last
-    for earlier in reversed(turns[:-1]):
-        if earlier.pictures:
-            return replace(last, pictures=earlier.pictures[-1:])
-    return last
 
 
 class SaidAnswer:
