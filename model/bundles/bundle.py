@@ -14,6 +14,7 @@ import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -145,7 +146,17 @@ def inner_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def bundle_info(path: Path, student: StudentId) -> StudentInfo:
-    """What lists show of a bundle. Raises: BundleNotFound, BundleIncompatible."""
+    """What lists show of a bundle. Raises: BundleNotFound, BundleIncompatible.
+
+    Every answer asks for it, so a bundle is read again only when one of its files was written.
+    """
+    written = [path / name for name in (CONFIG, WEIGHTS, TOKENIZER, CARD)]
+    stamps = tuple(each.stat().st_mtime_ns if each.is_file() else 0 for each in written)
+    return _bundle_info(path, student, stamps)
+
+
+@lru_cache(maxsize=256)
+def _bundle_info(path: Path, student: StudentId, stamps: tuple[int, ...]) -> StudentInfo:
     bundle = read_bundle(path)
     return StudentInfo(
         id=student,
