@@ -18,7 +18,7 @@ from model.learning.contested import Contested, contested
 from model.learning.examples import EncodedLesson, Lesson, encode_lesson
 from model.learning.recipe import lesson_of
 from model.learning.votes import VotedAnswer
-from model.microworld.oracle import example, from_spec
+from model.microworld.oracle import example, from_spec, kind_of
 from model.model import ImageTokenReasoningLLM, Prompt
 from model.network.image_tokenizer import to_pixels
 
@@ -188,15 +188,13 @@ def replayed(
 
     Lessons that the votes are ``about`` are left out: they would teach the old answers again.
     """
-    drawn = [each for each in lessons if "spec" in each and _kind(each) not in about.kinds]
+    drawn = [
+        each for each in lessons if "spec" in each and kind_of(each["spec"]) not in about.kinds
+    ]
     told = [each for each in lessons if "spec" not in each]
     free = [told[place] for place in about.free([each["question"] for each in told])]
     known = _encoded(student, [lesson_from_json(each) for each in [*drawn, *free]])
     return [*known, *(answered(vote.prompt, vote.answer_ids) for vote in liked)]
-
-
-def _kind(lesson: Mapping[str, Any]) -> str:
-    return str(lesson["spec"]).rpartition("/")[2]
 
 
 def _encoded(student: ImageTokenReasoningLLM, lessons: Sequence[Lesson]) -> Iterator[EncodedLesson]:

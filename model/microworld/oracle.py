@@ -106,6 +106,11 @@ def from_spec(spec: str, *, size_px: int = PICTURE_PX) -> Example:
     return example(split, int(number), kind, size_px=size_px)
 
 
+def kind_of(spec: str) -> str:
+    """The kind of question that the example with this name asks, without drawing it."""
+    return spec.rpartition("/")[2]
+
+
 def answer_text(question: str, facts: Sequence[FactWords] = ()) -> str | None:
     """The right answer to a question that a person typed without a picture, if it is understood.
 
