@@ -134,6 +134,8 @@ function draw() {
     hideHint();
   }
   told = scene;
+  // vis-network leaves its mode of drawing arrows whenever the data change.
+  if (connecting()) setConnecting(true);
 }
 
 /* What it told about moved away under the pointer, or is gone. */

@@ -90,8 +90,18 @@ def open_graph(page: Any) -> None:
 
 def place(page: Any, backend: FakeBackend, label: str) -> list[float]:
     """Where a node lies on the screen, once the drawing has come to rest."""
-    page.wait_for_timeout(500)
-    return list(page.evaluate(WHERE, backend.numbers[label]))
+    where, now = [], list(page.evaluate(WHERE, backend.numbers[label]))
+    while where != now:
+        page.wait_for_timeout(500)
+        where, now = now, list(page.evaluate(WHERE, backend.numbers[label]))
+    return now
+
+
+def drag(page: Any, start: list[float], end: list[float]) -> None:
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move(*end, steps=8)
+    page.mouse.up()
 
 
 def layout(page: Any) -> Any:
@@ -107,13 +117,10 @@ def test_an_arrow_is_drawn_from_node_to_node_and_taken_back(
     page: Any, backend: FakeBackend
 ) -> None:
     open_graph(page)
+    page.click(".itr-join")
     start, end = place(page, backend, "egg"), place(page, backend, "ice")
     before = layout(page)
-    page.click(".itr-join")
-    page.mouse.move(*start)
-    page.mouse.down()
-    page.mouse.move(*end, steps=8)
-    page.mouse.up()
+    drag(page, start, end)
     expect(page.locator(".itr-connect")).to_be_visible()
     expect(page.locator(".itr-connect-from")).to_have_text("egg")
     expect(page.locator(".itr-connect-to")).to_have_text("ice")
@@ -122,6 +129,10 @@ def test_an_arrow_is_drawn_from_node_to_node_and_taken_back(
     expect(note(page)).to_contain_text("Added egg → deep freeze → ice")
     expect(page.locator(".itr-connect")).to_be_hidden()
     assert layout(page) == before, "an update moves nothing"
+    drag(page, start, place(page, backend, "corn"))
+    expect(page.locator(".itr-connect-to")).to_have_text("corn")
+    page.keyboard.press("Escape")
+    expect(page.locator(".itr-connect")).to_be_hidden()
     page.keyboard.press("Escape")
     expect(page.locator(".itr-join")).to_have_attribute("aria-pressed", "false")
     page.click("#graph-undo")
