@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import re
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -112,17 +113,23 @@ def chat(page: Page) -> None:
     show(page, "chat")
 
 
-def distill(page: Page) -> None:
-    """The run when it is done."""
+def wait_for_run(page: Page) -> None:
+    """Open the run, and stay until its student is there."""
     open_tab(page, "Distill")
     expect(page.locator("#distill-chat")).to_be_visible()
+
+
+def distill(page: Page) -> None:
+    """The run when it is done."""
+    wait_for_run(page)
     show(page, "distill", page.locator("#distill-run"))
 
 
 def compare(page: Page) -> None:
     """Two students and the oracle on drawn questions."""
-    open_tab(page, "Compare")
-    expect(page.locator("#compare-side-b input")).not_to_have_value("")
+    wait_for_run(page)
+    page.locator("#distill-compare").click()
+    expect(page.locator("#compare-side-b input")).to_have_value(re.compile("kitchen school"))
     page.locator("#compare-side-c input").click()
     page.get_by_role("option", name="Built-in oracle").first.click()
     page.get_by_label("Micro-world questions").check()
