@@ -382,6 +382,13 @@ def test_large_files_are_taken_unless_many_visitors_share_the_disk() -> None:
     assert launch_options(multi_user=True)["max_file_size"] == "25mb"
 
 
+def test_no_listener_without_progress_hands_its_state_to_its_outputs(app: Any) -> None:
+    """The page would look for each of them in its whole tree, at every change of the state."""
+    hidden = [fn for fn in app.fns.values() if fn.targets and fn.show_progress == "hidden"]
+    assert len(hidden) > 200
+    assert [fn.name for fn in hidden if fn.show_progress_on != []] == []
+
+
 def test_the_page_offers_its_useful_events_by_name(app: Any) -> None:
     named = app.get_api_info()["named_endpoints"]
     assert "/add_triplet" in named

@@ -15,7 +15,7 @@ from model.records import StudentId
 from webapp.backend import Backend, Door
 from webapp.export_format import parity_html, preview_html, progress_html
 from webapp.formatting import error_html, muted_html
-from webapp.widgets import QUIET, bind, knob_widget, served
+from webapp.widgets import CALM, QUIET, bind, knob_widget, served
 
 KNOBS = ("name", "precision", "fact_tokens", "licence")
 
@@ -80,14 +80,12 @@ def wire_export(door: Door, panel: ExportPanel, students: Any) -> None:
         **QUIET,
     )
     shown = [panel.progress, panel.file, panel.table, panel.cancel]
-    panel.write.click(
-        bind(door, on_write), chosen, shown, show_progress="hidden", api_name="export_student"
-    )
+    panel.write.click(bind(door, on_write), chosen, shown, **CALM, api_name="export_student")
     panel.push.click(
         bind(door, on_push),
         [panel.address, panel.overwrite, *chosen],
         shown,
-        show_progress="hidden",
+        **CALM,
         api_name="push_student",
     )
     panel.cancel.click(bind(door, on_cancel), None, None, queue=False, **QUIET)

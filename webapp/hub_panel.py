@@ -14,7 +14,7 @@ from model.records import StudentId
 from webapp.backend import Backend, Door
 from webapp.export_format import progress_html
 from webapp.formatting import error_html, muted_html
-from webapp.widgets import QUIET, bind
+from webapp.widgets import CALM, QUIET, bind
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def wire_hub(
         bind(door, on_push),
         [students, panel.repo, panel.private, panel.again, panel.licence],
         shown,
-        show_progress="hidden",
+        **CALM,
         api_name="push_to_hub",
         trigger_mode="once",
     )
@@ -102,7 +102,7 @@ def wire_hub(
         bind(door, on_pull),
         [panel.source, panel.revision],
         shown,
-        show_progress="hidden",
+        **CALM,
         api_name="load_from_hub",
         trigger_mode="once",
     )

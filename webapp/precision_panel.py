@@ -13,7 +13,7 @@ from model.precision_records import PrecisionFigures, PrecisionReport
 from model.records import StudentId
 from webapp.backend import Backend, Door
 from webapp.formatting import error_html, file_size, muted_html, note_html
-from webapp.widgets import QUIET, bind
+from webapp.widgets import CALM, QUIET, bind
 
 CHOICES = [("full (32 bits)", "full"), ("int8 (8 bits)", "int8")]
 
@@ -72,7 +72,7 @@ def wire_precision(
         [students],
         [panel.note],
         api_name="measure_precision",
-        show_progress="hidden",
+        **CALM,
         trigger_mode="once",
     )
 

@@ -17,7 +17,7 @@ from webapp.backend import Backend, Door
 from webapp.chat_format import milliseconds
 from webapp.formatting import error_html, file_size, muted_html, short_number
 from webapp.open_answers import OpenAnswers
-from webapp.widgets import FETCH_FILE, QUIET, bind, served
+from webapp.widgets import CALM, FETCH_FILE, QUIET, bind, served
 
 NOBODY = "No student is chosen. Choose one from the list."
 
@@ -64,7 +64,7 @@ def wire_speed(door: Door, panel: SpeedPanel, students: Any) -> None:
         panel.shown,
         api_name="benchmark",
         api_description="Ten questions one by one, then all at once: how fast a student answers.",
-        show_progress="hidden",
+        **CALM,
         trigger_mode="once",
     )
     stop = bind(door, partial(on_stop, runs=runs))

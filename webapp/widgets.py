@@ -26,8 +26,12 @@ _MOST_SLIDER_STOPS = 1200
 _WIDEST_SLIDER_RATIO = 1000
 
 
-QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-"""Options of a listener that serves the page only, and does not dim what it updates."""
+CALM: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": []}
+"""Options of a listener that does not dim what it updates. The empty list is what saves time: else
+the page hands every change of the listener's state to all of its outputs, hidden or not, and looks
+for each of them in the whole tree."""
+QUIET: dict[str, Any] = {**CALM, "api_visibility": "private"}
+"""Options of a calm listener that serves the page only."""
 
 
 FETCH_FILE = """file => {

@@ -245,23 +245,21 @@ def test_a_file_is_looked_at_imported_and_taken_back(
     assert page.evaluate("window.hacked") is None
 
 
-@pytest.mark.parametrize("kind", ["csv", "html"])
-def test_a_file_is_downloaded_with_one_click(page: Any, backend: FakeBackend, kind: str) -> None:
+def test_tables_a_page_and_a_picture_are_downloaded_with_one_click(
+    page: Any, backend: FakeBackend
+) -> None:
     for words in HOSTILES:
         backend.add_triplet(TripletDraft(words, "x", "y"))
     open_graph(page)
     page.get_by_role("button", name="Import and export").click()
-    with page.expect_download() as caught:
-        page.click(f"#export-{kind}")
-    assert caught.value.suggested_filename == f"graph.{kind}"
-    text = Path(caught.value.path()).read_text(encoding="utf-8")
-    assert "popcorn" in text
-    if kind == "html":
-        assert "<script>window" not in text
-
-
-def test_the_drawing_is_kept_as_a_picture(page: Any) -> None:
-    open_graph(page)
+    text = ""
+    for kind in ("csv", "html"):
+        with page.expect_download() as caught:
+            page.click(f"#export-{kind}")
+        assert caught.value.suggested_filename == f"graph.{kind}"
+        text = Path(caught.value.path()).read_text(encoding="utf-8")
+        assert "popcorn" in text
+    assert "<script>window" not in text, "in the page, labels are no markup"
     with page.expect_download() as caught:
         page.click(".itr-keep")
     assert caught.value.suggested_filename == "graph.png"
@@ -309,14 +307,9 @@ def test_hostile_labels_are_inert_wherever_the_graph_shows_them(
     assert page.locator("#tab-graph img[src='x']").count() == 0
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_phone_shows_all_of_it_with_targets_for_a_thumb(
-    page: Any, site: Site, backend: FakeBackend, theme: str
-) -> None:
+def test_a_phone_shows_all_of_it_with_targets_for_a_thumb(page: Any, backend: FakeBackend) -> None:
     backend.add_triplet(TripletDraft("eggs", "boil", "boiled egg"))
     page.set_viewport_size(NARROW)
-    page.goto(f"{site.address}?__theme={theme}")
-    expect(page.locator("#examples .itr-card-main").first).to_be_visible()
     open_graph(page)
     page.get_by_role("button", name="Import and export").click()
     page.get_by_role("button", name="Duplicates proposed").click()

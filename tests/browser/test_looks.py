@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -15,50 +15,38 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 TABS = ("Triplets", "Graph", "Chat", "Distill", "Compare")
 AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
 SERIOUS = ("critical", "serious")
+FILLED = "id => (document.getElementById(id)?.innerText || '').trim().length > 40"
 
 
-def test_no_tab_is_empty_cut_off_or_at_fault(
-    make_app: Callable[..., App], browser: Browser, tmp_path: Path
-) -> None:
-    app = make_app()
-    for width, height in ((1280, 900), (390, 844)):
-        for theme in ("light", "dark"):
-            seen = visit(browser, f"{app.url}/?__theme={theme}", width, height)
-            page = seen.page
-            expect(page.locator("#examples .itr-card-main").first).to_be_visible()
-            wait_for_student(page)
-            for name in TABS:
-                open_tab(page, name)
-                panel = page.locator(f"[role=tabpanel]#tab-{name.lower()}, #tab-{name.lower()}")
-                expect(panel.first).to_be_visible()
-                assert len(panel.first.inner_text().strip()) > 40, f"{name} says nothing"
-                page.screenshot(path=tmp_path / f"{name}-{width}-{theme}.png")
-                beyond = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-                assert beyond <= 0, f"{name} is {beyond} px wider than {width} px"
-            assert not seen.faults
-            assert not seen.strangers
-            page.close()
-
-
-def test_no_serious_barrier_for_people_who_cannot_see_or_point(
+def test_no_tab_is_empty_cut_off_at_fault_or_a_barrier(
     make_app: Callable[..., App], browser: Browser
 ) -> None:
+    """Barriers: what people meet who cannot see or point, as axe finds them."""
     app = make_app()
     found: dict[str, list[str]] = {}
-    for theme in ("light", "dark"):
-        page = visit(browser, f"{app.url}/?__theme={theme}").page
+    for width, height, theme in ((1280, 900, "light"), (390, 844, "dark")):
+        seen = visit(browser, f"{app.url}/?__theme={theme}", width, height)
+        page = seen.page
         expect(page.locator("#examples .itr-card-main").first).to_be_visible()
         wait_for_student(page)
         for name in TABS:
             open_tab(page, name)
-            filled = "id => (document.getElementById(id)?.innerText || '').length > 40"
-            page.wait_for_function(filled, arg=f"tab-{name.lower()}")
-            for violation in Axe().run(page, options=AXE).response["violations"]:
-                if violation["impact"] in SERIOUS:
-                    targets = [str(node["target"]) for node in violation["nodes"]][:3]
-                    found[f"{name}, {theme}: {violation['id']}"] = targets
+            page.wait_for_function(FILLED, arg=f"tab-{name.lower()}")
+            beyond = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            assert beyond <= 0, f"{name} is {beyond} px wider than {width} px"
+            found |= {
+                f"{name}, {theme}: {violation['id']}": _targets(violation)
+                for violation in Axe().run(page, options=AXE).response["violations"]
+                if violation["impact"] in SERIOUS
+            }
+        assert not seen.faults
+        assert not seen.strangers
         page.close()
     assert not found
+
+
+def _targets(violation: dict[str, Any]) -> list[str]:
+    return [str(node["target"]) for node in violation["nodes"]][:3]
 
 
 def test_visitors_of_a_shared_app_have_their_own_graphs(
@@ -85,16 +73,3 @@ def test_visitors_of_a_shared_app_have_their_own_graphs(
     expect(second.locator("#saved-list")).not_to_contain_text("secret lamp")
     ann.close()
     ben.close()
-
-
-def test_a_password_is_asked_for(make_app: Callable[..., App], browser: Browser) -> None:
-    app = make_app("--auth", "me:secret")
-    page = browser.new_page()
-    page.goto(app.url)
-    expect(page.locator("input[type=password]")).to_be_visible()
-    expect(page.locator("#header")).to_have_count(0)
-    page.locator("input").first.fill("me")
-    page.locator("input[type=password]").fill("secret")
-    page.locator("button").last.click()
-    expect(page.locator("#header")).to_be_visible()
-    page.close()

@@ -18,7 +18,6 @@ expect = playwright_api.expect
 HOSTILE = '"><img src=x onerror="window.hacked=1">${window.hacked=2}{{constructor}}`'
 LEAVING = ("AbortError", "errored out")
 """What Gradio itself reports when a page is left while a stream is open."""
-NARROW = {"width": 390, "height": 844}
 WIDE = {"width": 1280, "height": 900}
 
 
@@ -127,23 +126,11 @@ def test_the_drawing_keeps_its_places_when_the_graph_grows(page: Any) -> None:
     assert page.evaluate("document.querySelector('#graph-canvas canvas').dataset.mine") == "yes"
 
 
-def test_a_chosen_theme_outlives_a_reload(page: Any, site: str) -> None:
+def test_theme_and_tour_outlive_a_reload(page: Any, site: str) -> None:
     page.click("#theme-toggle")
-    opened(page, site, "")
-    assert page.evaluate("document.body.classList.contains('dark')")
-
-
-def test_the_tour_ticks_what_was_done_and_stays_closed(page: Any, site: str) -> None:
     page.locator("#examples .itr-card-main").first.click()
     expect(page.locator("#tour [data-step=example]")).to_have_class("itr-done")
     page.click("#tour .itr-dismiss")
-    opened(page, site)
+    opened(page, site, "")
+    assert page.evaluate("document.body.classList.contains('dark')")
     expect(page.locator("#tour")).to_be_hidden()
-
-
-@pytest.mark.parametrize("tab", ["triplets", "graph", "chat", "distill", "compare"])
-def test_no_tab_is_wider_than_a_phone(page: Any, tab: str) -> None:
-    page.set_viewport_size(NARROW)
-    page.click(f"#tab-{tab}-button")
-    expect(page.locator(f"#tab-{tab}")).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]

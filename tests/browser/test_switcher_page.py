@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,16 +19,24 @@ LONG_MS = 240_000
 """For what loads a student again."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def hub() -> Iterator[HubServer]:
     with HubServer() as running:
         yield running
 
 
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory, hub: HubServer) -> Iterator[App]:
+    settings = {"HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN, "HF_HUB_OFFLINE": "0"}
+    running = App(tmp_path_factory.mktemp("switcher") / "workspace", environment=settings)
+    running.start()
+    yield running
+    running.stop()
+
+
 @pytest.fixture
-def page(browser: Any, make_app: Callable[..., App], hub: HubServer) -> Iterator[Any]:
+def page(browser: Any, app: App) -> Iterator[Any]:
     """The page with the switcher open; it fails the test for whatever went wrong on it."""
-    app = make_app(HF_ENDPOINT=hub.url, HF_TOKEN=TOKEN, HF_HUB_OFFLINE="0")
     found = visit(browser, app.url)
     wait_for_student(found.page)
     found.page.locator("#header-student").click()
@@ -70,45 +78,40 @@ def test_a_student_goes_to_the_hub_and_back(page: Any, hub: HubServer) -> None:
     narrow_is_wide_enough(page)
 
 
-def test_a_server_answers_in_the_chat_and_int8_is_remembered(page: Any) -> None:
+def test_int8_is_remembered_and_servers_of_both_protocols_answer_in_the_chat(page: Any) -> None:
     fold(page, "#precision", "Precision of the weights")
     page.locator("#precision-choice").get_by_text("int8 (8 bits)").click()
     expect(page.locator("#header-student")).to_contain_text("int8")
+    fold(page, "#sources", "A model on a server")
     with OllamaServer(answer=lambda messages: "It boils over.") as server:
-        fold(page, "#sources", "A model on a server")
-        fill(page, "#source-address", server.url)
-        page.locator("#source-look").click()
-        expect(page.locator("#source-note")).to_contain_text("2 models that can chat")
-        narrow_is_wide_enough(page)
-        page.locator("#source-add").click()
-        expect(page.locator("#source-note")).to_contain_text("is in the list above")
-        page.locator("#switcher-list label", has_text="llama3.2:1b").click()
-        page.locator("#switcher-use").click()
-        expect(page.locator("#header-student")).to_contain_text("llama3.2:1b")
-        open_tab(page, "Chat")
-        box = page.locator("#chat-input textarea")
-        box.fill("What happens if I heat milk?")
-        box.press("Enter")
-        expect(page.locator("#chat-log")).to_contain_text("It boils over.", timeout=LONG_MS)
-        expect(page.locator("#chat-log")).to_contain_text(f"llama3.2:1b at {server.url}")
-
-
-def test_a_server_of_openais_protocol_answers_in_the_chat(page: Any) -> None:
+        use_server(page, server.url, "2 models that can chat", "llama3.2:1b", "llama3.2:1b")
+        assert "It boils over." in answered(page, "What happens if I heat milk?", server.url)
+    page.locator("#header-student").click()
     with OpenAIServer() as server:
-        fold(page, "#sources", "A model on a server")
-        fill(page, "#source-address", f"{server.url}/v1")
-        page.locator("#source-look").click()
-        expect(page.locator("#source-note")).to_contain_text("OpenAI-compatible server answers")
-        narrow_is_wide_enough(page)
-        page.locator("#source-add").click()
-        expect(page.locator("#source-note")).to_contain_text("is in the list above")
-        page.locator("#switcher-list label", has_text="OpenAI-compatible").click()
-        page.locator("#switcher-use").click()
-        expect(page.locator("#header-student")).to_contain_text("student")
-        open_tab(page, "Chat")
-        box = page.locator("#chat-input textarea")
-        box.fill("What happens if I heat an egg?")
-        box.press("Enter")
-        log = page.locator("#chat-log")
-        expect(log).to_contain_text("A fried egg.", timeout=LONG_MS)
-        expect(log).to_contain_text(f"student at {server.url}")
+        found = "OpenAI-compatible server answers"
+        use_server(page, f"{server.url}/v1", found, "OpenAI-compatible", "student")
+        assert "A fried egg." in answered(page, "What happens if I heat an egg?", server.url)
+
+
+def use_server(page: Any, address: str, found: str, name: str, used: str) -> None:
+    """Look for models at an address, and let one of them answer."""
+    fill(page, "#source-address", address)
+    page.locator("#source-look").click()
+    expect(page.locator("#source-note")).to_contain_text(found)
+    narrow_is_wide_enough(page)
+    page.locator("#source-add").click()
+    expect(page.locator("#source-note")).to_contain_text("is in the list above")
+    page.locator("#switcher-list label", has_text=name).click()
+    page.locator("#switcher-use").click()
+    expect(page.locator("#header-student")).to_contain_text(used)
+
+
+def answered(page: Any, question: str, address: str) -> str:
+    """What the chat shows once the server has answered; it names who did."""
+    open_tab(page, "Chat")
+    box = page.locator("#chat-input textarea")
+    box.fill(question)
+    box.press("Enter")
+    log = page.locator("#chat-log")
+    expect(log).to_contain_text(f"at {address}", timeout=LONG_MS)
+    return str(log.inner_text())

@@ -198,9 +198,13 @@ def test_a_thing_of_the_way_is_asked_about_by_keyboard(page: Any) -> None:
     expect(page.locator("#chat-log")).to_contain_text("What is full stomach?")
 
 
-def test_an_answer_is_remembered_on_a_phone(page: Any) -> None:
+def test_an_answer_is_remembered_on_a_phone_or_left_with_escape(page: Any) -> None:
     page.set_viewport_size(NARROW)
     _ask(page)
+    page.locator("#chat-log .itr-remember-this").last.click()
+    expect(page.locator("#remember-what textarea, #remember-what input")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#chat-remember")).to_be_hidden()
     page.locator("#chat-log .itr-remember-this").last.click()
     made = page.locator("#remember-result textarea, #remember-result input")
     expect(page.locator("#chat-remember")).to_be_in_viewport()
@@ -211,11 +215,3 @@ def test_an_answer_is_remembered_on_a_phone(page: Any) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
     page.click("#remember-see")
     expect(page.locator(".itr-graph-words")).to_contain_text("around “egg”")
-
-
-def test_escape_closes_what_was_to_be_remembered(page: Any) -> None:
-    _ask(page)
-    page.locator("#chat-log .itr-remember-this").last.click()
-    expect(page.locator("#remember-what textarea, #remember-what input")).to_be_focused()
-    page.keyboard.press("Escape")
-    expect(page.locator("#chat-remember")).to_be_hidden()

@@ -32,7 +32,7 @@ from webapp.remember_form import RememberForm, draw_remember, wire_remember
 from webapp.theme import ASSETS
 from webapp.vote_events import VoteLinks, another_draw, draw_better, wire_votes
 from webapp.vote_panel import VotePanel, draw_news, draw_votes
-from webapp.widgets import QUIET, bind, served
+from webapp.widgets import CALM, QUIET, bind, served
 
 KNOBS = ("temperature", "max_tokens", "seed", "use_graph", "think", "choose")
 MORE_KNOBS = ("retrieval", "top_k", "top_p", "min_p", "repetition_penalty")
@@ -80,7 +80,7 @@ def build(door: Door) -> ChatTab:
         "outputs": frame,
         "concurrency_limit": None,
         "trigger_mode": "once",
-        "show_progress": "hidden",
+        **CALM,
     }
     composer.submit(
         bind(door, partial(on_send, answers=answers)),

@@ -25,7 +25,7 @@ from webapp.compare_format import board_html, set_html
 from webapp.compare_shelf import CompareShelf, draw_shelf, wire_shelf
 from webapp.compare_view import CompareView, draw_panes, followed, show, skipped, voted_row
 from webapp.run_format import teacher_html
-from webapp.widgets import QUIET, Wire, bind
+from webapp.widgets import CALM, QUIET, Wire, bind
 
 _KEEP_LINK = """id => {
     if (!id) return;
@@ -78,7 +78,7 @@ def _wire_run(door: Door, form: CompareForm, view: CompareView) -> None:
         view.outputs,
         api_name="compare",
         api_description="Two or three sides answer the same prompts; streams panes and figures.",
-        show_progress="hidden",
+        **CALM,
         concurrency_limit=None,
         trigger_mode="once",
     )

@@ -19,7 +19,7 @@ from webapp.proposal_panel import build_proposals
 from webapp.saved_triplets import SavedTriplets, build_saved, show_saved
 from webapp.slots import Slot, draw_slot, filled, picture_of
 from webapp.triplet_list import example_row, list_value, triplet_list
-from webapp.widgets import QUIET, Wire, bind, event_number
+from webapp.widgets import CALM, QUIET, Wire, bind, event_number
 
 YIELD_EVERY_S = 0.1
 """At most ten updates a second reach the page while an answer streams."""
@@ -108,7 +108,7 @@ def _wire_form(door: Door, slots: tuple[Slot, ...], form: _Form, states: tuple[A
         "fn": bind(door, save),
         "inputs": [*labels, *pictures, editing, changed],
         "outputs": [form.note, form.see, form.save, editing, changed, last_saved],
-        "show_progress": "hidden",
+        **CALM,
     }
     form.save.click(
         **saving,
