@@ -297,12 +297,16 @@ def test_the_form_becomes_a_config(backend: FakeBackend) -> None:
 
 def test_earlier_comparisons_are_listed_opened_and_deleted(backend: FakeBackend) -> None:
     last = ran(backend, *form())
-    earlier, board = compare_shelf.on_list(backend, last[SHOWN])
+    earlier, delete, board = compare_shelf.on_list(backend, last[SHOWN])
+    assert earlier["visible"]
+    assert delete["visible"]
     assert earlier["value"] == last[SHOWN]
     assert "shipped · other, 2 prompts" in earlier["choices"][0][0]
     assert "Nobody has voted" in board
     assert list(compare_shelf.on_open(backend, last[SHOWN]))[-1] == last
-    earlier, _ = compare_shelf.on_delete(backend, last[SHOWN])
+    earlier, delete, _ = compare_shelf.on_delete(backend, last[SHOWN])
+    assert not earlier["visible"], "an empty list says nothing"
+    assert not delete["visible"]
     assert earlier["choices"] == []
     with pytest.raises(InputError, match="No comparison is chosen"):
         compare_shelf.on_delete(backend, None)

@@ -52,10 +52,16 @@ def draw_shelf(view: CompareView) -> CompareShelf:
                 value=None,
                 label="Earlier comparisons",
                 min_width=260,
+                visible=False,
                 elem_id="compare-earlier",
             )
             delete = gr.Button(
-                "Delete it", size="sm", scale=0, min_width=110, elem_id="compare-delete"
+                "Delete it",
+                visible=False,
+                size="sm",
+                scale=0,
+                min_width=110,
+                elem_id="compare-delete",
             )
         with gr.Accordion("Elo board of the blind votes", open=False, elem_id="compare-elo"):
             board = gr.HTML(elem_id="compare-board")
@@ -76,7 +82,7 @@ def wire_shelf(door: Door, view: CompareView, shelf: CompareShelf) -> None:
         concurrency_limit=None,
         **QUIET,
     )
-    listed = [shelf.earlier, shelf.board]
+    listed = [shelf.earlier, shelf.delete, shelf.board]
     shelf.delete.click(bind(door, on_delete), [shelf.earlier], listed, **QUIET)
     gr.on([view.shown.change], bind(door, on_list), [view.shown], listed, **QUIET)
     gr.on(None, bind(door, on_list), None, listed, **QUIET)
@@ -95,16 +101,20 @@ def on_export(backend: Backend, shown: str, *, kind: ReportKind) -> Any:
     return gr.DownloadButton(words, value=served(path), visible=True)
 
 
-def on_list(backend: Backend, shown: str = "") -> tuple[Any, str]:
-    """Refresh the list of earlier comparisons and the board.
+def on_list(backend: Backend, shown: str = "") -> tuple[Any, ...]:
+    """Refresh the list of earlier comparisons, if there are any, and the board.
 
     Inputs: shown comparison
-    Outputs: earlier, board
+    Outputs: earlier, delete, board
     """
     heads, now = backend.comparing().all(), time.time()
     choices = [(f"{head.title} · {ago(head.created_at, now)}", head.id) for head in heads]
     value = shown if shown in [head.id for head in heads] else None
-    return gr.update(choices=choices, value=value), board_html(backend.comparing().board())
+    return (
+        gr.update(choices=choices, value=value, visible=bool(heads)),
+        gr.update(visible=bool(heads)),
+        board_html(backend.comparing().board()),
+    )
 
 
 def on_open(backend: Backend, earlier: str | None) -> Iterator[tuple[Any, ...]]:
@@ -118,11 +128,11 @@ def on_open(backend: Backend, earlier: str | None) -> Iterator[tuple[Any, ...]]:
     yield from followed(backend, ComparisonId(earlier))
 
 
-def on_delete(backend: Backend, earlier: str | None) -> tuple[Any, str]:
+def on_delete(backend: Backend, earlier: str | None) -> tuple[Any, ...]:
     """Remove the chosen comparison; votes on it still count.
 
     Inputs: earlier
-    Outputs: earlier, board
+    Outputs: earlier, delete, board
     """
     if not earlier:
         raise InputError("No comparison is chosen. Choose one from the list.")
