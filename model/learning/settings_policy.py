@@ -32,7 +32,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 votes answers, or the student as it was before."""
 USUAL: dict[str, Any] = {"hops": 3, "facts": 4, "temperature": 0.0, "adapter": "newest"}
 """What is likeliest before anything was learned."""
-HEAD_START = 2.0
+HEAD_START = 4.0
 """Nats by which the usual choices are likelier at first."""
 
 
