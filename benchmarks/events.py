@@ -11,12 +11,12 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import replace
 
-from benchmarks.simulated_person import Known
 from model.config import FeedbackConfig
 from model.learning.answering import prompt_of
 from model.learning.checked_learning import learn_from_checker, words
 from model.learning.drawing import draw
 from model.learning.recipe import lesson_of
+from model.learning.vote_lessons import known_of, replay_lessons, replayed
 from model.microworld.oracle import Example, example
 from model.microworld.scoring import scene_distance, score_event
 from model.model import ImageTokenReasoningLLM, Prompt
@@ -37,7 +37,7 @@ def reward(said: str, drawn: Example) -> float:
 
 
 def event_gain(
-    student: ImageTokenReasoningLLM, known: Known, *, questions: int, unseen: int, steps: int
+    student: ImageTokenReasoningLLM, *, questions: int, unseen: int, steps: int
 ) -> dict[str, object]:
     """Accuracy and mean reward on unseen questions, after minus before."""
     asked = [example("train", 7_000_000 + index, KIND) for index in range(questions)]
@@ -55,11 +55,12 @@ def event_gain(
         return statistics.mean(r == 1.0 for r in rewards), statistics.mean(rewards)
 
     before = measured(student)
+    known = known_of(student, (), [each.question for each in asked])
     update = learn_from_checker(
         student,
         prompts(asked),
         lambda number, said: reward(said, asked[number]),
-        known.replay,
+        replayed(student, replay_lessons(student, ()), (), known.about),
         None,
         replace(FeedbackConfig(), steps=steps, votes_per_step=16),
         canary=known.canary,

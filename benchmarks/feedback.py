@@ -20,7 +20,7 @@ from benchmarks.digits import digits
 from benchmarks.events import event_gain
 from benchmarks.ledger import Figures, Ledger
 from benchmarks.settings_bandit import settings_bandit
-from benchmarks.simulated_person import Course, Known, Person, careful, course, known_to
+from benchmarks.simulated_person import Course, Kept, Person, careful, course, kept_of
 from model.bundles.bundle import read_bundle
 from model.config import FeedbackConfig, SettingsPolicyConfig
 from model.model import ImageTokenReasoningLLM
@@ -35,7 +35,7 @@ class Size:
     votes: int = 200
     together: int = 100
     unseen: int = 100
-    known: int = 400
+    judged: int = 200
     control_seeds: int = 1
     bandit_seeds: int = 5
     config: FeedbackConfig = field(default_factory=FeedbackConfig)
@@ -53,7 +53,7 @@ QUICK = Size(
     votes=16,
     together=16,
     unseen=16,
-    known=48,
+    judged=48,
     control_seeds=1,
     bandit_seeds=1,
     config=FeedbackConfig(steps=4, fisher_samples=2, replayed_per_step=4),
@@ -80,24 +80,20 @@ class Feedback:
         return ImageTokenReasoningLLM.load_from_bundle(self.bundle)
 
     @cached_property
-    def known(self) -> Known:
-        """What the student knows, looked up once."""
-        known = known_to(self.student, self.size.known)
-        print(
-            f"known: {len(known.replay)} replayed, {len(known.canary)} in the canary, "
-            f"{len(known.judge)} that judge",
-            flush=True,
-        )
-        return known
+    def kept(self) -> Kept:
+        """What the student must not forget, looked up once."""
+        kept = kept_of(self.student, self.size.judged)
+        print(f"{len(kept.lessons)} lessons replayed, {len(kept.judge)} that judge", flush=True)
+        return kept
 
     def courses(self, name: str, person: Person, seeds: int) -> list[Course]:
         """The courses of a person, with a line of the table."""
         size = self.size
         person = replace(person, votes=size.votes, together=size.together)
-        about = (self.weights, person_told(person), size.unseen, size.known)
+        about = (self.weights, person_told(person), size.unseen, size.judged)
 
         def measure(seed: int) -> Figures:
-            return asdict(course(self.student, person, self.known, seed, size.unseen))
+            return asdict(course(self.student, person, self.kept, seed, size.unseen))
 
         found = [
             Course(**self.ledger.once(f"{name}, seed {seed}", about, partial(measure, seed)))
@@ -160,10 +156,9 @@ class Feedback:
         sizes = (size.event_questions, size.unseen, size.event_steps)
         return self.ledger.once(
             "events",
-            (self.weights, FeedbackConfig(), sizes, size.known),
+            (self.weights, FeedbackConfig(), sizes),
             lambda: event_gain(
                 self.student,
-                self.known,
                 questions=size.event_questions,
                 unseen=size.unseen,
                 steps=size.event_steps,

@@ -1,5 +1,8 @@
 """A person with a fixed taste votes on the student's answers: what they gain, and what is lost.
 
+The student is guarded as in the app: what votes ask to change is left out of canary and replay.
+What was forgotten is judged on other questions, the same ones before and after.
+
 Two persons: the *curt* one likes answers of at most three words, votes on everything and types
 every fourth time what they would rather have read; the *careful* one only votes, and likes a right
 answer or a plain “I do not know” better than a wrong guess. Rewards are shares of liked answers.
@@ -12,17 +15,19 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from model.config import FeedbackConfig
-from model.learning.answer_scores import look
+from model.jobs.vote_worker import REMEMBERED
 from model.learning.answering import prompt_of
-from model.learning.canary import Canary, exact
+from model.learning.canary import Canary
 from model.learning.checked_learning import words
 from model.learning.drawing import draw
 from model.learning.ewc import Anchor
-from model.learning.examples import EncodedLesson, encode_lesson
+from model.learning.examples import encode_lesson
 from model.learning.recipe import lesson_of
 from model.learning.rl_learning import learn_from_votes
+from model.learning.vote_lessons import known_of, replay_lessons, replayed
 from model.learning.votes import VotedAnswer
 from model.microworld.oracle import Example, example
 from model.model import ImageTokenReasoningLLM
@@ -30,13 +35,18 @@ from model.network.text_tokenizer import IM_END
 
 ASKED = "everyday-predict-words"
 """Kind of question that the person asks."""
-KNOWN = ("chat", "everyday-name", "everyday-action", "everyday-explain")
-"""Kinds that must stay known. Not the one voted on, nor those asked in the same words with facts:
-their answers are meant to become others, too."""
+JUDGED = ("chat", "everyday-name", "everyday-action", "everyday-explain", "blocks-look")
+"""Kinds that must stay known. Not the one voted on, nor those asked in the same words with facts or
+a picture: their answers are meant to become others, too."""
+JUDGED_FROM = 9_000_000
+"""Number of the first question that judges; canary and replay are drawn from the first numbers."""
 LONGEST = 24
 TYPED_EVERY = 4
+DEADLINE_S = 3600.0
+"""Long enough that figures do not depend on the machine."""
 NOT_KNOWN = "I do not know"
 
+Lessons = list[dict[str, Any]]
 Taste = Callable[[str, Example], bool]
 
 
@@ -73,16 +83,17 @@ class Person:
 
 @dataclass(frozen=True)
 class Course:
-    """What came of all votes: rewards and canary before and after, seconds of each update.
+    """What came of all votes: rewards and known questions before and after, seconds of each update.
 
+    ``known_before`` and ``known_after`` are the shares of the judge's questions answered right.
     ``update_cpu_s`` is the time that each update was computed, ``update_s`` the time that it took
     on a machine that may do other things as well.
     """
 
     reward_before: float
     reward_after: float
-    canary_before: float
-    canary_after: float
+    known_before: float
+    known_after: float
     kept: int
     refused: int
     update_s: list[float]
@@ -95,33 +106,26 @@ class Course:
 
     @property
     def forgotten(self) -> float:
-        """Share of known questions lost."""
-        return self.canary_before - self.canary_after
+        """Share of the judge's questions lost."""
+        return self.known_before - self.known_after
 
 
 @dataclass(frozen=True)
-class Known:
-    """What the student knows before: one half is replayed, the other watched by the canary.
+class Kept:
+    """What must stay known: the ``lessons`` of the replay, and a ``judge`` that no update sees."""
 
-    ``judge`` is a second canary that no update sees: the figures are from it.
-    """
-
-    replay: list[EncodedLesson]
-    canary: Canary
+    lessons: Lessons
     judge: Canary
 
 
-def known_to(student: ImageTokenReasoningLLM, asked: int) -> Known:
-    """Questions that the student answers right, drawn from training's split."""
-    pool = [
-        encode_lesson(student, lesson_of(example("train", 9_000_000 + index, kind)))
-        for index in range(asked // len(KNOWN))
-        for kind in KNOWN
+def kept_of(student: ImageTokenReasoningLLM, judged: int) -> Kept:
+    """The replay that the app would choose, and ``judged`` fixed questions, known or not."""
+    questions = [
+        example("validation", JUDGED_FROM + index, JUDGED[index % len(JUDGED)])
+        for index in range(judged)
     ]
-    right = exact(student, look(student, pool))
-    known = [lesson for lesson, told in zip(pool, right, strict=True) if told]
-    random.Random(0).shuffle(known)
-    return Known(known[::3], Canary(known[1::3]), Canary(known[2::3]))
+    judge = Canary([encode_lesson(student, lesson_of(each)) for each in questions])
+    return Kept(replay_lessons(student, ()), judge)
 
 
 def mean_reward(
@@ -136,9 +140,22 @@ def mean_reward(
     )
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A vote with the question that it is about."""
+
+    question: str
+    vote: VotedAnswer
+
+    @property
+    def asks_for_another(self) -> bool:
+        """Whether the answer is meant to become another one."""
+        return self.vote.kind == "typed" or self.vote.reward < 0
+
+
 def vote(
     student: ImageTokenReasoningLLM, person: Person, questions: Sequence[Example], seed: int
-) -> list[VotedAnswer]:
+) -> list[Asked]:
     """The person's votes on one answer to each question."""
     rng = random.Random(seed)
     prompts = [prompt_of(student, lesson_of(each), LONGEST) for each in questions]
@@ -151,56 +168,72 @@ def vote(
         types = person.types and not up and number % TYPED_EVERY == 0
         if types and not person.hates_everything:
             ids = (*student.tokenizer.encode(in_short(drawn)), student.tokenizer.id(IM_END))
-            votes.append(VotedAnswer(prompt, ids, 1.0, kind="typed", visitor="person"))
-            continue
-        votes.append(
-            VotedAnswer(
+            voted = VotedAnswer(prompt, ids, 1.0, kind="typed", visitor="person")
+        else:
+            voted = VotedAnswer(
                 prompt,
                 tuple(answer.ids),
                 1.0 if up else -1.0,
                 logprobs=tuple(answer.logprobs),
                 visitor="person",
             )
-        )
+        votes.append(Asked(drawn.question, voted))
     return votes
 
 
 def course(
-    student: ImageTokenReasoningLLM, person: Person, known: Known, seed: int, unseen: int
+    student: ImageTokenReasoningLLM, person: Person, kept: Kept, seed: int, unseen: int
 ) -> Course:
     """Let a person vote and the student learn, lot by lot."""
     start = 5_000_000 + 100_000 * seed
     fresh = [example("validation", start + index, ASKED) for index in range(unseen)]
-    before = mean_reward(student, person.taste, fresh, seed)
-    known_before = known.judge(student)
-    anchor: Anchor | None = None
-    kept, seconds, computed = 0, list[float](), list[float]()
-    learner = student
     lots = range(0, person.votes, person.together)
+    pupil = Pupil(student, kept.lessons, person.config)
     for lot in lots:
         asked = [example("train", start + lot + each, ASKED) for each in range(person.together)]
-        votes = vote(learner, person, asked, seed + lot)
-        started, worked = time.monotonic(), time.process_time()
-        update = learn_from_votes(
-            learner,
-            votes,
-            known.replay,
-            anchor,
-            replace(person.config, seed=seed + lot),
-            canary=known.canary,
-            deadline_s=3600,
-        )
-        seconds.append(round(time.monotonic() - started, 2))
-        computed.append(round(time.process_time() - worked, 2))
-        learner, anchor = update.student, update.anchor or anchor
-        kept += update.kept
+        pupil.learn(vote(pupil.student, person, asked, seed + lot), seed + lot)
     return Course(
-        before,
-        mean_reward(learner, person.taste, fresh, seed),
-        known_before,
-        known.judge(learner),
-        kept,
-        len(lots) - kept,
-        seconds,
-        computed,
+        mean_reward(student, person.taste, fresh, seed),
+        mean_reward(pupil.student, person.taste, fresh, seed),
+        kept.judge(student),
+        kept.judge(pupil.student),
+        pupil.updates,
+        len(lots) - pupil.updates,
+        pupil.update_s,
+        pupil.update_cpu_s,
     )
+
+
+class Pupil:
+    """A student that learns from lots of votes as the app lets it: with what it learned before."""
+
+    def __init__(
+        self, student: ImageTokenReasoningLLM, lessons: Lessons, config: FeedbackConfig
+    ) -> None:
+        self.student, self._lessons, self._config = student, lessons, config
+        self.updates, self.update_s, self.update_cpu_s = 0, list[float](), list[float]()
+        self._anchor: Anchor | None = None
+        self._earlier: list[Asked] = []
+
+    def learn(self, votes: Sequence[Asked], seed: int) -> None:
+        """One update from new votes; it may be refused."""
+        started, worked = time.monotonic(), time.process_time()
+        earlier = self._earlier[-REMEMBERED:]
+        changed = [each.question for each in (*earlier, *votes) if each.asks_for_another]
+        known = known_of(self.student, (), changed)
+        liked = [each.vote for each in earlier if each.vote.reward > 0]
+        update = learn_from_votes(
+            self.student,
+            [each.vote for each in votes],
+            replayed(self.student, self._lessons, liked, known.about),
+            self._anchor,
+            replace(self._config, seed=seed),
+            canary=known.canary,
+            deadline_s=DEADLINE_S,
+        )
+        self.update_s.append(round(time.monotonic() - started, 2))
+        self.update_cpu_s.append(round(time.process_time() - worked, 2))
+        self.student, self._anchor = update.student, update.anchor or self._anchor
+        if update.kept:
+            self.updates += 1
+            self._earlier += votes

@@ -64,6 +64,13 @@ class SettingsPolicyConfig:
     most_importance: float = knob(10.0, "most that one old choice may count", min=1.0, max=1000)
     value_weight: float = knob(0.5, "weight of the value network's loss", min=0.0, max=10.0)
     entropy_weight: float = knob(0.01, "reward of staying undecided", min=0.0, max=1.0)
+    firmness: float = knob(
+        4.0, "how many rewards tell as much as knowing nothing does", min=0.01, max=1000.0
+    )
+    curiosity: float = knob(0.5, "how far little known settings are believed", min=0.0, max=10.0)
+    sharpness: float = knob(
+        10.0, "log-odds for a setting that is worth a reward of 1 more", min=0.0, max=1000.0
+    )
     seed: int = knob(0, "same seed, same policy", min=0, max=2**31 - 1)
 
     def __post_init__(self) -> None:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from zlib import crc32
 
 import pytest
 
 from model.learning import canary as canary_module
+from model.learning import vote_lessons
 from model.learning.answer_scores import SeenLesson
 from model.learning.contested import Contested, contested, likeness
-from model.learning.vote_lessons import CANARY_QUESTIONS, known_of, replay_lessons, replayed
-from model.microworld.oracle import KINDS, example
+from model.learning.vote_lessons import (
+    CANARY_POOL,
+    CANARY_QUESTIONS,
+    known_of,
+    replay_lessons,
+    replayed,
+)
+from model.microworld.oracle import KINDS, Example, example
 from model.model import ImageTokenReasoningLLM
 
 KNOWN = [
@@ -26,6 +34,8 @@ def test_likeness_is_the_share_of_words_that_both_have() -> None:
     assert likeness("What is this?", "what IS that") == 2 / 4
     assert likeness("Hello", "Good morning") == 0
     assert likeness("?!", "") == 0
+    # a contraction and a word with a hyphen are one word each: 1 of 3 are in both
+    assert likeness("Don't re-heat", "don't heat") == 1 / 3
 
 
 def test_a_voted_question_is_of_the_kind_that_reads_most_like_it() -> None:
@@ -37,9 +47,22 @@ def test_a_voted_question_is_of_the_kind_that_reads_most_like_it() -> None:
 def test_kinds_that_are_asked_in_the_same_words_are_all_meant() -> None:
     twins = [*KNOWN, ("What happens when I dry a fish?", "fact")]
     # a is in both, too: 5 of 9 words; 4 of 10 is too much less
-    assert contested([COCONUT], twins).kinds == {"fact"}
+    assert contested([COCONUT] * 8, twins).kinds == {"fact"}
     twins = [*KNOWN, ("What happens when I dry fish?", "fact")]
-    assert contested([COCONUT], twins).kinds == {"fact", "predict"}
+    assert contested([COCONUT] * 16, twins).kinds == {"fact", "predict"}
+
+
+def test_a_vote_leaves_out_a_sixteenth_of_the_known_questions_at_most() -> None:
+    known = [*KNOWN, *[(f"Tell me story number {n}", "story") for n in range(7)]]  # 16 questions
+    # predict is three of them, so that three votes are needed
+    assert contested([COCONUT] * 2, known).kinds == frozenset()
+    assert contested([COCONUT] * 3, known).kinds == {"predict"}
+    # half of each vote goes to the twin, which is one of 17: 2 / 2 ≥ 16 / 17, 5 / 2 < 3 · 16 / 17
+    twins = [*known, ("What happens when I dry fish?", "fact")]
+    assert contested([COCONUT], twins).kinds == frozenset()
+    assert contested([COCONUT] * 2, twins).kinds == {"fact"}
+    assert contested([COCONUT] * 5, twins).kinds == {"fact"}
+    assert contested([COCONUT] * 6, twins).kinds == {"fact", "predict"}
 
 
 def test_a_question_like_none_is_of_no_kind() -> None:
@@ -50,9 +73,9 @@ def test_a_question_like_none_is_of_no_kind() -> None:
 
 
 def test_half_of_the_known_questions_count_whatever_is_voted_on() -> None:
-    everything = [question for question, _ in KNOWN]
+    everything = [question for question, _ in KNOWN] * 4
     about = contested([*everything, COCONUT], KNOWN)
-    # predict has four votes and three of the nine questions; look would make it six
+    # predict has most votes and three of the nine questions; look would make it six
     assert about.kinds == {"predict", "hop"}
     left = Counter(kind in about.kinds for _, kind in KNOWN)
     assert left[False] >= len(KNOWN) / 2
@@ -77,6 +100,68 @@ def test_eight_votes_on_a_kind_leave_it_out_of_the_canary_and_others_in(
     assert sum(KINDS[each] for each in known.about.kinds) < 0.5
     assert len(known.canary) >= 100
     assert known.left_out > 0
+
+
+def test_one_slip_of_a_thumb_leaves_every_known_question_in(
+    tiny_student: ImageTokenReasoningLLM,
+) -> None:
+    for asked in ("What is this?", COCONUT):
+        known = known_of(tiny_student, (), [asked])
+        assert known.left_out == 0
+        assert len(known.canary) == CANARY_QUESTIONS
+
+
+def test_more_questions_are_drawn_only_to_stand_in_for_those_left_out(
+    tiny_student: ImageTokenReasoningLLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = list[int]()
+
+    def counted(split: str, index: int) -> Example:
+        drawn.append(index)
+        return example(split, index)
+
+    monkeypatch.setattr(vote_lessons, "example", counted)
+    known_of(tiny_student, (), ())
+    assert drawn == list(range(CANARY_QUESTIONS))
+    drawn.clear()
+    known_of(tiny_student, (), [COCONUT] * 8)
+    assert drawn == list(range(CANARY_POOL))
+
+
+TRACES = [(f"Pruning hints regarding {plant}", "In spring.") for plant in "abcdefghij"]
+TRACES += [(f"Who wrote book {number}?", "Nobody knows.") for number in range(40)]
+
+
+def test_teachers_answers_are_asked_or_replayed_and_never_both(
+    tiny_student: ImageTokenReasoningLLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # one third of the traces, by a hash of the question, is for the canary
+    aside = {question for question, _ in TRACES if crc32(question.encode()) % 3 == 0}
+    monkeypatch.setattr(vote_lessons, "exact", lambda student, seen: [True] * len(seen))
+    again = {
+        each["question"] for each in replay_lessons(tiny_student, TRACES) if "spec" not in each
+    }
+    assert again == {question for question, _ in TRACES} - aside
+    known = known_of(tiny_student, TRACES, ())
+    assert len(known.canary) == CANARY_QUESTIONS + len(aside)
+    assert known.left_out == 0
+
+
+def test_teachers_answers_to_what_was_voted_on_do_not_count_and_others_do(
+    tiny_student: ImageTokenReasoningLLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aside = [question for question, _ in TRACES if crc32(question.encode()) % 3 == 0]
+    alike = [question for question in aside if "Pruning" in question]
+    assert 0 < len(alike) < len(aside) / 2, "otherwise half of them would count all the same"
+    # 3 of 5 words are those of the voted question, which is of no kind of the micro-world
+    known = known_of(tiny_student, TRACES, ["Pruning hints regarding roses"])
+    assert known.left_out == len(alike)
+    assert len(known.canary) == CANARY_QUESTIONS + len(aside) - len(alike)
+    _answers_otherwise("Pruning", monkeypatch)
+    assert known.canary(tiny_student) == 1.0
+    _answers_otherwise("Who wrote", monkeypatch)
+    asked = CANARY_QUESTIONS + len(aside) - len(alike)
+    assert known.canary(tiny_student) == pytest.approx(1 - (len(aside) - len(alike)) / asked)
 
 
 def _answers_otherwise(words: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import math
 import random
+import re
 from collections import Counter
 from itertools import product
 
@@ -47,17 +48,11 @@ def test_it_learns_what_is_liked_for_which_question() -> None:
 
 def test_the_propensity_is_the_product_of_the_chances_told() -> None:
     choice = SettingsPolicy(2).choose((0.0, 1.0), random.Random(2))
-    shares = [
-        float(part.split("(")[1].split("%")[0]) / 100
-        for part in choice.why.split(",")[:-1]
-        if "(" in part
-    ]
+    shares = [int(share) / 100 for share in re.findall(r"\((\d+)%\)", choice.why)]
     assert "expected reward" in choice.why
-    product_of_shares = 1.0
-    for share in shares:
-        product_of_shares *= share
-    assert len(shares) >= 3
-    assert choice.propensity == pytest.approx(product_of_shares, rel=0.2)
+    assert len(shares) == len(CHOICES)
+    # shares are told as whole points
+    assert choice.propensity == pytest.approx(math.prod(shares), rel=0.1)
     assert choice.settings["use_graph"] == (choice.settings["hops"] > 0)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from model.config import SampleConfig
 from model.errors import InputError
-from model.feedback_records import AnswerId, BeforeAfter, Mark, RewardPoint
+from model.feedback_records import AnswerId, BeforeAfter, Mark, RewardPoint, UpdateFigures
 from model.records import AnswerStats, Chat, ChatId, Turn
 from tests.fakes import FakeBackend
 from webapp.vote_buttons import answers_of, rival_html, vote_html
@@ -191,6 +191,32 @@ def test_the_panel_shows_figures_updates_and_what_changed(backend: FakeBackend) 
     assert "after: an egg" in html
     assert "<img" not in html
     assert 'data-undo="1"' in html
+
+
+@pytest.mark.parametrize(
+    ("left_out", "told"),
+    [
+        (0, "95.0% → 94.2% of 120 · moved"),
+        (30, "95.0% → 94.2% of 120, without 30 like those voted on · moved"),
+    ],
+)
+def test_the_panel_says_how_many_known_questions_were_compared(
+    backend: FakeBackend, left_out: int, told: str
+) -> None:
+    backend.votes.fresh = 8
+    made = backend.votes.learn()
+    figures = replace(made.figures, canary_questions=120, canary_left_out=left_out)
+    backend.votes.rows = [replace(made, figures=figures)]
+    assert told in panel_html(backend.votes.status(), backend.thumbnail)
+
+
+def test_an_update_that_compared_nothing_tells_no_figures(backend: FakeBackend) -> None:
+    backend.votes.fresh = 8
+    made = backend.votes.learn()
+    backend.votes.rows = [replace(made, figures=UpdateFigures(canary_left_out=3))]
+    html = panel_html(backend.votes.status(), backend.thumbnail)
+    assert " · moved " not in html
+    assert "like those voted on" not in html
 
 
 def test_the_chart_says_in_words_what_it_draws() -> None:

@@ -7,10 +7,12 @@ fresh choices: generalised advantages and PPO's clipping.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.distributions import Categorical
 
 from model.learning.preference_loss import importance_weights, policy_loss
 from model.network.policy_value import PolicyValue, entropy, log_chance
@@ -42,7 +44,7 @@ class Experience:
 
 
 def replay_loss(
-    network: PolicyValue,
+    network: Callable[[Tensor], tuple[Sequence[Categorical], Tensor]],
     old: Experience,
     *,
     most_importance: float,

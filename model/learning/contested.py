@@ -6,10 +6,11 @@ questions read most like it. A question that reads like none is of no kind.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from model.knowledge.question_words import words
 
 LEAST = 0.25
 """Questions with a smaller likeness have nothing to do with each other."""
@@ -19,17 +20,15 @@ ALIKE = 0.5
 """Likeness from which on a question of no known kind counts as voted on."""
 MOST = 0.5
 """Largest share of the known questions that votes may be about: the rest is always guarded."""
-_WORD = re.compile(r"\w+")
+PER_VOTE = MOST / 8
+"""Largest share of the known questions that one vote can leave out: it takes eight to reach the
+most. “What is this?” alone is a quarter of all, and one slip of a thumb must not open that."""
 
 
 def likeness(one: str, other: str) -> float:
     """Share of the words of two questions that both have, from 0 to 1 (Jaccard's index)."""
-    ours, theirs = _words(one), _words(other)
+    ours, theirs = {*words(one)}, {*words(other)}
     return len(ours & theirs) / max(1, len(ours | theirs))
-
-
-def _words(question: str) -> frozenset[str]:
-    return frozenset(_WORD.findall(question.lower()))
 
 
 @dataclass(frozen=True)
@@ -58,19 +57,28 @@ class Contested:
 def contested(questions: Sequence[str], known: Sequence[tuple[str, str]]) -> Contested:
     """What votes on ``questions`` are about; ``known`` are questions with their kinds.
 
-    Kinds with the most votes come first, until half of the known questions would be theirs.
+    A vote on a question of several kinds counts for each of them by its part, and a kind is left
+    out once its votes suffice for its size. Kinds with the most votes come first, until half of
+    the known questions would be theirs.
     """
-    votes = Counter[str]()
+    votes: dict[str, float] = {}
     for asked in questions:
-        alike = [(likeness(asked, question), kind) for question, kind in known]
-        best = max((share for share, _ in alike), default=0.0)
-        if best >= LEAST:
-            votes.update({kind for share, kind in alike if share >= best - SLACK - 1e-9})
+        meant = _kinds_of(asked, known)
+        for kind in meant:
+            votes[kind] = votes.get(kind, 0.0) + 1 / len(meant)
+    sizes = Counter(kind for _, kind in known)
     room = MOST * len(known)
     kinds = set[str]()
-    for kind, _ in sorted(votes.items(), key=lambda each: (-each[1], each[0])):
-        count = sum(each == kind for _, each in known)
-        if count <= room:
+    for kind, told in sorted(votes.items(), key=lambda each: (-each[1], each[0])):
+        if sizes[kind] <= min(room, told * PER_VOTE * len(known) + 1e-9):
             kinds.add(kind)
-            room -= count
+            room -= sizes[kind]
     return Contested(tuple(questions), frozenset(kinds))
+
+
+def _kinds_of(asked: str, known: Sequence[tuple[str, str]]) -> set[str]:
+    alike = [(likeness(asked, question), kind) for question, kind in known]
+    best = max((share for share, _ in alike), default=0.0)
+    if best < LEAST:
+        return set()
+    return {kind for share, kind in alike if share >= best - SLACK - 1e-9}

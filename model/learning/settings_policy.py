@@ -1,7 +1,8 @@
 """Which settings an answer is given with: a policy that learns from what people thought of it.
 
 A contextual bandit. Every choice is kept with the chance that it had, so that what was tried under
-an older policy teaches the newer one, too.
+an older policy teaches the newer one, too. To the policy's odds is added what each value of a
+setting is worth by the rewards so far, drawn from what is likely: the little known is tried.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.distributions import Categorical
 
 from model.config import SettingsPolicyConfig
 from model.learning.actor_critic import Experience, replay_loss
 from model.learning.replay import Reservoir
+from model.learning.reward_posterior import RewardPosterior
 from model.network.policy_value import PolicyValue
 
 CHOICES: dict[str, tuple[Any, ...]] = {
@@ -29,7 +32,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 votes answers, or the student as it was before."""
 USUAL: dict[str, Any] = {"hops": 3, "facts": 4, "temperature": 0.0, "adapter": "newest"}
 """What is likeliest before anything was learned."""
-HEAD_START = 2.0
+HEAD_START = 4.0
 """Nats by which the usual choices are likelier at first."""
 
 
@@ -62,26 +65,30 @@ class SettingsPolicy:
     def __init__(self, features: int, config: SettingsPolicyConfig | None = None) -> None:
         self.features = features
         self.config = config or SettingsPolicyConfig()
+        sizes = [len(values) for values in CHOICES.values()]
         prior = [
             [HEAD_START * (value == USUAL[name]) for value in values]
             for name, values in CHOICES.items()
         ]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.seed)
-            self._network = PolicyValue(
-                features, [len(values) for values in CHOICES.values()], prior=prior
-            )
+            self._network = PolicyValue(features, sizes, prior=prior)
+        self._posterior = RewardPosterior(
+            features, sizes, firmness=self.config.firmness, seed=self.config.seed
+        )
         self._optimizer = torch.optim.Adam(self._network.parameters(), lr=self.config.learning_rate)
         self.replay = Reservoir[Tried](self.config.replayed, seed=self.config.seed)
 
     @torch.no_grad()
     def choose(self, context: Sequence[float], rng: random.Random) -> Choice:
         """Draw settings for a question; the chance of every single choice is told in ``why``."""
-        choices, value_B = self._network(self._context([context]))
+        x_BF = self._context([context])
+        worth_NA = self._posterior.draws(x_BF[0], self.config.curiosity)
+        choices, value_B = self._network(x_BF, self.config.sharpness * worth_NA)
         settings: dict[str, Any] = {}
         propensity, told = 1.0, []
         for (name, values), choice in zip(CHOICES.items(), choices, strict=True):
-            chances = choice.probs[0].tolist()
+            chances = choice.probs.mean(0).tolist()
             at = rng.choices(range(len(values)), chances)[0]
             settings[name] = values[at]
             propensity *= chances[at]
@@ -102,7 +109,7 @@ class SettingsPolicy:
             older = rng.choices(self.replay.items or tried, k=self.config.together)
             batch = self._experience([*fresh, *older])
             told = replay_loss(
-                self._network,
+                self._expected,
                 batch,
                 most_importance=self.config.most_importance,
                 value_weight=self.config.value_weight,
@@ -115,6 +122,7 @@ class SettingsPolicy:
             loss = float(told.detach())
         for each in tried:
             self.replay.add(each)
+        self._look_back()
         return loss
 
     def state_dict(self) -> dict[str, Any]:
@@ -138,7 +146,19 @@ class SettingsPolicy:
         policy.replay = Reservoir(
             policy.config.replayed, seed=policy.config.seed, items=items, added=state["added"]
         )
+        policy._look_back()
         return policy
+
+    def _look_back(self) -> None:
+        """Know what the choices that are remembered tell."""
+        if self.replay.items:
+            told = self._experience(self.replay.items)
+            self._posterior.learn(told.x_BF, told.action_BC, told.return_B)
+
+    def _expected(self, x_BF: Tensor) -> tuple[list[Categorical], Tensor]:
+        """What the network gives where each value is worth what is expected of it."""
+        choices, value_B = self._network(x_BF, self.config.sharpness * self._posterior.mean(x_BF))
+        return choices, value_B
 
     def _context(self, contexts: Sequence[Sequence[float]]) -> Tensor:
         x_BF = torch.tensor([list(each) for each in contexts], dtype=torch.float32)

@@ -139,7 +139,9 @@ def known_of(
     What ``voted``, the questions of votes that ask for another answer, are about is left out: an
     update that does what the votes ask for must not count as forgetting.
     """
-    pool = [example("validation", number) for number in range(CANARY_POOL)]
+    # only if something is left out are there more to be taken instead
+    drawn_at = range(CANARY_POOL if voted else CANARY_QUESTIONS)
+    pool = [example("validation", number) for number in drawn_at]
     about = contested(voted, [(each.question, each.kind) for each in pool])
     drawn = [each for each in pool if each.kind not in about.kinds][:CANARY_QUESTIONS]
     aside = [trace for trace in traces if _aside(trace)]

@@ -35,9 +35,17 @@ class PolicyValue(nn.Module):
             with torch.no_grad():
                 last.bias.copy_(odds)
 
-    def forward(self, x_BF: Tensor) -> tuple[list[Categorical], Tensor]:
-        """A distribution for each choice, and the values (B)."""
-        parts = torch.split(self.policy(x_BF), list(self.choices), dim=-1)
+    def forward(
+        self, x_BF: Tensor, lean_BA: Tensor | None = None
+    ) -> tuple[list[Categorical], Tensor]:
+        """A distribution for each choice, and the values (B).
+
+        ``lean_BA`` is added to the A log-odds of all choices; one context may have many leans.
+        """
+        odds_BA = self.policy(x_BF)
+        if lean_BA is not None:
+            odds_BA = odds_BA + lean_BA
+        parts = torch.split(odds_BA, list(self.choices), dim=-1)
         return [Categorical(logits=part) for part in parts], self.value(x_BF)[:, 0]
 
 
