@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import sqlite3
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,10 @@ def always(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulk_index_rows, "pays", lambda db, rows: True)
 
 
+def answers(pays: bool, db: sqlite3.Connection, rows: int) -> bool:
+    return pays
+
+
 def imported(path: Path) -> dict[str, list[tuple[object, ...]]]:
     store = Store(path)
     store.add_triplet(TripletDraft("lamp 1", "cut", "valve-1"))
@@ -70,8 +75,7 @@ def test_both_ways_of_storing_end_in_the_same_database(
 ) -> None:
     ends = []
     for pays in (False, True):
-        answer: Callable[[object, int], bool] = lambda db, rows, pays=pays: pays  # noqa: E731
-        monkeypatch.setattr(bulk_index_rows, "pays", answer)
+        monkeypatch.setattr(bulk_index_rows, "pays", partial(answers, pays))
         ends.append(imported(tmp_path / f"{pays}.db"))
     assert ends[0] == ends[1]
     assert len(ends[0]["triplets"]) > 100
