@@ -1,8 +1,7 @@
 """The SQL of building indices once, after very many rows, instead of row by row.
 
-Rows of an import hit a secondary index at random places. While the index fits into the memory for
-pages that is quick; beyond it, pages are written out and read again for nearly each row, so a large
-import took longer for each triplet than a small one. Sorting all rows once does not.
+Rows of an import hit a secondary index at random places, and the larger the index, the longer each
+takes. Sorting all rows once takes less.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 
 MANY = 50_000
-"""Rows of an import from which on its indices are built once; below, they fit into memory."""
+"""Rows of an import from which on its indices are built once; below, nothing is gained."""
 
 
 def pays(db: sqlite3.Connection, rows: int) -> bool:
