@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterable
 from itertools import islice
 
-from model.knowledge import bulk_index_rows
 from model.knowledge.edit_rows import Edit
 from model.knowledge.labels import norm_label, sense_key
 from model.records import TripletDraft
@@ -96,9 +95,6 @@ def store(edit: Edit) -> int:
     """
     db = edit.db
     last = _last(db, "triplets")
-    (staged,) = db.execute("SELECT COUNT(*) FROM staged").fetchone()
-    # only triplets: their indices hold most rows, and a fresh degree is written to a node later
-    put_off = bulk_index_rows.drop(db, "triplets") if bulk_index_rows.pays(db, staged) else []
     db.execute(
         """INSERT INTO nodes (label, norm_label, sense) SELECT label, norm_label, sense FROM names
            WHERE true ORDER BY k ON CONFLICT (norm_label) DO NOTHING"""
@@ -133,7 +129,6 @@ def store(edit: Edit) -> int:
                 OR (excluded.note <> '' AND excluded.note <> note)""",
         {"version": edit.version, "at": time.time()},
     )
-    bulk_index_rows.build(db, put_off)
     first_last = db.execute(
         "SELECT MIN(id), MAX(id), COUNT(*) FROM triplets WHERE id > ?", (last,)
     ).fetchone()
