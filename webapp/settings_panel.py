@@ -56,9 +56,8 @@ def wire_settings(
 ) -> None:
     """``use`` takes the settings of the selected ``run``; ``error`` says what went wrong."""
     saved = gr.State(())
-    panel.save.click(bind(door, on_save), list(form), [panel.file, error], **QUIET).then(
-        lambda *now: now, list(form), [saved], **QUIET
-    )
+    # file and what it holds in one go: else a field that tells `change` late hides the file again
+    panel.save.click(bind(door, on_save), list(form), [panel.file, error, saved], **QUIET)
     filled = [error, *form]
     panel.load.upload(bind(door, on_load), [panel.load], filled, **QUIET)
     use.click(bind(door, on_use), [run], filled, **QUIET)
@@ -72,19 +71,19 @@ def wire_settings(
     )
 
 
-def on_save(backend: Backend, *form: Any) -> tuple[Any, str]:
+def on_save(backend: Backend, *form: Any) -> tuple[Any, ...]:
     """Write the form's settings to a file.
 
     Inputs: the form
-    Outputs: file, error
+    Outputs: file, error, the form as it was saved
     """
     try:
         config = form_config(form)
     except ReasonerError as exc:
-        return gr.update(visible=False), error_html(str(exc))
+        return gr.update(visible=False), error_html(str(exc)), ()
     with TemporaryDirectory() as folder:  # Gradio hands out a copy of its own
         file = served(write_settings(config, Path(folder)))
-    return gr.update(value=file, visible=True), ""
+    return gr.update(value=file, visible=True), "", form
 
 
 def on_load(backend: Backend, file: str | None) -> list[Any]:
