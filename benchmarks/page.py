@@ -22,15 +22,14 @@ from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 from app import make_door
 from benchmarks.decoding import machine
 from model.visitors import Visitors
+from tests.browser.conftest import ANSWERED, FLAGS
 from tests.browser.find_chromium import chromium
 from webapp.ui import build_app, launch_options
 
-FLAGS = ["--no-sandbox", "--disable-gpu"]
 SIZE: Any = {"width": 1280, "height": 900}
 LIMIT_MS = 180_000
 ANSWERS = 3
 QUESTION = "What happens if I heat an egg?"
-SAID = "count => (document.querySelector('#chat-log')?.innerText.split('tok/s').length) > count"
 CALM_MS = 2000
 """What the page still does after the last thing that was waited for."""
 
@@ -76,7 +75,7 @@ def ask(page: Page, count: int) -> None:
     box = page.locator("#chat-input textarea")
     box.fill(QUESTION)
     box.press("Enter")
-    page.wait_for_function(SAID, arg=count)
+    page.wait_for_function(ANSWERED, arg=count)
     page.wait_for_timeout(CALM_MS)
 
 

@@ -22,6 +22,8 @@ PROJECT = Path(__file__).resolve().parent.parent.parent
 LIMIT_S = 180.0
 LEAVING = ("AbortError", "errored out", "ERR_ABORTED")
 """What Gradio itself reports when a page is left while a stream is open."""
+ANSWERED = "count => (document.querySelector('#chat-log')?.innerText.split('tok/s').length) > count"
+"""Whether the chat shows the figures of more than so many answers."""
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 
 

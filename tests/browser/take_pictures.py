@@ -19,7 +19,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from tests.browser import conftest
-from tests.browser.conftest import FLAGS, PROJECT, App, open_tab, visit, wait_for_student
+from tests.browser.conftest import ANSWERED, FLAGS, PROJECT, App, open_tab, visit, wait_for_student
 from tests.browser.find_chromium import chromium
 
 FOLDER = PROJECT / "docs" / "pictures"
@@ -29,7 +29,6 @@ MOST_BYTES = 120_000
 COLOURS = (192, 128, 96, 64, 48, 32)
 NUMBERS = {"prompts": 48, "steps": 30, "batch-size": 8}
 """Of the run that is shown."""
-ANSWERED = "n => document.querySelector('#chat-log')?.innerText.split('tok/s').length > n"
 
 
 def save(picture: bytes, name: str) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import App, open_tab, visit, wait_for_student
+from tests.browser.conftest import ANSWERED, App, open_tab, visit, wait_for_student
 from tests.ollama_server import OllamaServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -17,7 +17,6 @@ EXAMPLES = Path(__file__).resolve().parent.parent.parent / "assets" / "examples"
 RUN_LIMIT_MS = 300_000
 KILLED = ("net::ERR", "network error", "Failed to fetch")
 """What a page says of the app that was killed under it; which of them depends on the moment."""
-ANSWERED = "count => (document.querySelector('#chat-log')?.innerText.split('tok/s').length) > count"
 POINTS = """() => [...document.querySelectorAll('#distill-plot svg .mark-line path')]
     .map(path => (path.getAttribute('d') || '').split(/[ML]/).length - 1)
     .reduce((sum, count) => sum + count, 0)"""

@@ -16,10 +16,9 @@ from model.microworld.blocks import Block, BlockAction, Scene, apply
 from model.microworld.blocks_pictures import draw_scene
 from model.microworld.everyday import draw
 from model.microworld.language import explain_answer
-from tests.browser.conftest import App, open_tab, visit, wait_for_student
+from tests.browser.conftest import ANSWERED, App, open_tab, visit, wait_for_student
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
-ANSWERED = "count => (document.querySelector('#chat-log')?.innerText.split('tok/s').length) > count"
 PX = 256
 RIGHT = 18
 """Answers that the shipped student gets right; no change may make it fewer."""
