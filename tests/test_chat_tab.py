@@ -22,8 +22,6 @@ from webapp.chat_format import (
     examples_html,
     fold,
     messages,
-    paced,
-    pause_s,
     plain,
     stats_line,
 )
@@ -117,23 +115,6 @@ def test_a_thought_is_folded_above_the_answer_and_kept_with_the_turn(
     assert words == "You get a fried egg."
     hostile = messages((Turn("assistant", "x", thought=HOSTILE),), backend.thumbnail)[0].blocks[0]
     assert "<img" not in hostile.html  # type: ignore[union-attr]
-
-
-def test_paced_shows_the_first_and_the_last_draft_and_skips_in_between() -> None:
-    ticks = iter([0.0, 0.01, 0.02, 0.2, 0.21])
-    drafts = [Draft(text) for text in "abcde"]
-    shown = list(paced(drafts, every_s=lambda: 0.1, clock=lambda: next(ticks)))
-    assert [draft.text for draft in shown] == ["a", "d", "e"]
-
-
-@pytest.mark.parametrize(("answers", "most"), [(1, 13), (5, 13), (16, 5), (50, 3)])
-def test_an_answer_is_redrawn_less_often_where_many_are_open(answers: int, most: int) -> None:
-    ticks = iter([n / 500 for n in range(501)])  # a second of 500 tokens
-    drafts = [Draft(str(number)) for number in range(501)]
-    shown = list(paced(drafts, lambda: pause_s(answers), lambda: next(ticks)))
-    assert most / 2 < len(shown) <= most
-    assert shown[0].text == "0"
-    assert shown[-1].text == "500"
 
 
 def test_an_error_event_keeps_the_words_that_were_said() -> None:

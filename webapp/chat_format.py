@@ -5,7 +5,6 @@ Words that a person or a model wrote are escaped here wherever they go into mark
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from html import escape
@@ -15,12 +14,6 @@ from model.records import AnswerStats, Event, ExampleTriplet, Fact, PictureId, R
 from webapp.fact_list import used_html
 from webapp.formatting import question_about
 from webapp.vote_buttons import Marks, rival_html, vote_html
-
-YIELD_EVERY_S = 0.09
-"""Shortest time between two redraws of a streamed answer; a redraw costs about as much."""
-REDRAWS_PER_S = 60
-"""Redraws of all open answers together: the server makes them beside the engine, on its cores."""
-LONGEST_PAUSE_S = 0.5
 
 PICTURE_PX = 224
 """Width of a sent picture in the conversation, in twice the pixels that it takes on the page."""
@@ -59,29 +52,6 @@ def fold(events: Iterable[Event]) -> Iterator[Draft]:
         elif event.kind == "error":
             draft = replace(draft, error=event.text or "The answer broke off. Ask again.")
         yield draft
-
-
-def pause_s(answers: int) -> float:
-    """Time between two redraws of one answer while so many are open; all share one budget."""
-    return min(max(YIELD_EVERY_S, answers / REDRAWS_PER_S), LONGEST_PAUSE_S)
-
-
-def paced(
-    drafts: Iterable[Draft],
-    every_s: Callable[[], float] = lambda: YIELD_EVERY_S,
-    clock: Callable[[], float] = time.monotonic,
-) -> Iterator[Draft]:
-    """At most one draft in ``every_s()`` seconds, but always the first and the last one."""
-    shown: Draft | None = None
-    latest: Draft | None = None
-    shown_at = float("-inf")
-    for latest in drafts:
-        now = clock()
-        if now - shown_at >= every_s():
-            shown, shown_at = latest, now
-            yield latest
-    if latest is not None and latest is not shown:
-        yield latest
 
 
 def stats_line(stats: AnswerStats) -> str:

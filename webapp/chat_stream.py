@@ -23,11 +23,10 @@ from webapp.chat_format import (
     fold,
     messages,
     note,
-    paced,
-    pause_s,
 )
 from webapp.fact_list import why_html
 from webapp.open_answers import OpenAnswers
+from webapp.pace import Pace, pause_s
 from webapp.vote_buttons import answers_of
 
 LOADING_POLL_S = 0.25
@@ -81,11 +80,13 @@ def stream(
                 yield Frame(log=log_value([*asked, note(words)])).outputs()
             answer = backend.answer(chat.turns, settings)
             answers.attach(token, answer)
-            shown: Draft = draft
-            drafts = fold(answer.events())
-            for draft in paced(drafts, lambda: pause_s(answers.count)):
-                yield _draft_frame(backend, asked, draft, draft.facts != shown.facts)
-                shown = draft
+            shown, pace = draft, Pace(lambda: pause_s(answers.count))
+            for draft in fold(answer.events()):
+                begun = draft.text or draft.thought
+                if begun and draft.stats is None and pace.due():  # figures come in the last frame
+                    yield _draft_frame(backend, asked, draft, draft.facts != shown.facts)
+                    pace.drawn()
+                    shown = draft
         except ReasonerError as exc:
             draft = replace(draft, error=str(exc))
         finally:
@@ -118,8 +119,7 @@ def _first_frame(
 def _draft_frame(
     backend: Backend, asked: list[Message], draft: Draft, more_facts: bool
 ) -> tuple[Any, ...]:
-    begun = draft.text or draft.thought
-    said = messages((draft.turn(),), _no_picture, len(asked)) if begun else [note("thinking…")]
+    said = messages((draft.turn(),), _no_picture, len(asked))
     why = why_html(backend, draft.facts, len(asked)) if more_facts else None
     return Frame(log=log_value([*asked, *said]), why=why).outputs()
 

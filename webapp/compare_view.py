@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,6 @@ import gradio as gr
 
 from model.compare_records import LETTERS, Comparison, ComparisonId, Vote
 from webapp.backend import Backend
-from webapp.chat_format import YIELD_EVERY_S
 from webapp.compare_format import (
     answers_table,
     hidden_pane_html,
@@ -20,6 +18,7 @@ from webapp.compare_format import (
     pane_html,
     progress_html,
 )
+from webapp.pace import Pace
 
 
 @dataclass(frozen=True)
@@ -99,12 +98,11 @@ def followed(backend: Backend, comparison: ComparisonId) -> Iterator[tuple[Any, 
 
     Leaving the loop leaves the comparison alone: it goes on, and its link leads back to it.
     """
-    shown_at = float("-inf")
+    pace = Pace()
     for state in backend.comparing().states(comparison):
-        now = time.monotonic()
-        if state.state != "running" or now - shown_at >= YIELD_EVERY_S:
-            shown_at = now
+        if state.state != "running" or pace.due():
             yield show(backend, state)
+            pace.drawn()
 
 
 def show(backend: Backend, comparison: Comparison, *, revealed: str = "") -> tuple[Any, ...]:

@@ -14,6 +14,7 @@ from webapp.compare_form import side_choices
 from webapp.header import Header, build_header, show_student
 from webapp.node_panel import node_question
 from webapp.open_endpoints import offer_endpoints
+from webapp.page_blocks import PageBlocks
 from webapp.space_hint import space_hint_html
 from webapp.tabs import chat, compare, distill, graph, triplets
 from webapp.theme import ASSETS, STYLE, VIS_NETWORK, build_theme
@@ -44,7 +45,7 @@ def build_app(door: Door, *, multi_user: bool = False, space: str = "") -> Any:
 
     ``space`` is the name of the Hugging Face Space that the page is shown on.
     """
-    with gr.Blocks(
+    with PageBlocks(
         title="Image-Token Reasoning", analytics_enabled=False, delete_cache=(3600, 86400)
     ) as app:
         header = build_header(door, multi_user=multi_user)

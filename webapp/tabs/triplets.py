@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,14 +14,13 @@ from model.errors import GraphError, InputError, ReasonerError
 from model.records import ROLES, PictureId, Role, Triplet, TripletDraft, TripletId, Turn
 from webapp.backend import Backend, Door
 from webapp.formatting import error_html, note_html, question_about, triplet_words
+from webapp.pace import Pace
 from webapp.proposal_panel import build_proposals
 from webapp.saved_triplets import SavedTriplets, build_saved, show_saved
 from webapp.slots import Slot, draw_slot, filled, picture_of
 from webapp.triplet_list import example_row, list_value, triplet_list
 from webapp.widgets import CALM, QUIET, Wire, bind, event_number
 
-YIELD_EVERY_S = 0.1
-"""At most ten updates a second reach the page while an answer streams."""
 ALIKE = 0.7
 """From this similarity on an imagined picture counts as the known one."""
 BLURRED = 0.5
@@ -280,7 +278,7 @@ def predict(
     except ReasonerError as exc:
         yield error_html(str(exc))
         return
-    text, stats, told_at = "", "", 0.0
+    text, stats, pace = "", "", Pace()
     try:
         for event in answer.events():
             if event.kind == "error":
@@ -289,9 +287,9 @@ def predict(
             text += event.text if event.kind == "token" else ""
             if event.stats:
                 stats = f"{event.stats.student} · {event.stats.weights_hash[:6]}"
-            if time.monotonic() - told_at >= YIELD_EVERY_S:
-                told_at = time.monotonic()
+            if pace.due():
                 yield prediction_html(text, "")
+                pace.drawn()
     finally:
         answer.cancel()
     yield prediction_html(text, stats)
