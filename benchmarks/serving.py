@@ -182,17 +182,20 @@ class App:
 
 @dataclass
 class Visitor:
-    """A browser's place: the page's client, and what it saw of its answers."""
+    """A browser's place: the page's client, and what it saw of its answers.
+
+    ``most_updates`` holds for each answer the most redraws within one second.
+    """
 
     client: Client
     first_s: list[float] = field(default_factory=list)
-    updates_per_s: list[float] = field(default_factory=list)
+    most_updates: list[int] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
     def ask(self, question: str) -> None:
         """Ask on the page and follow the answer to its end."""
         started = time.perf_counter()
-        first, shown = math.inf, [0.0]
+        first, shown = math.inf, list[float]()
         try:
             job = self.client.submit({"text": question, "files": []}, api_name="/chat")
             for update in _updates(job):
@@ -208,10 +211,9 @@ class Visitor:
             self.errors.append(f"no answer to: {question}")
             return
         self.first_s.append(first)
-        # the first and the last frame stand apart: they are the empty and the whole answer
-        drawn = shown[1:-1]
-        if len(drawn) > 1:
-            self.updates_per_s.append((len(drawn) - 1) / (drawn[-1] - drawn[0]))
+        self.most_updates.append(
+            max(sum(start <= each < start + 1 for each in shown) for start in shown)
+        )
 
 
 def _updates(job: Job) -> Iterator[tuple[Any, ...]]:
@@ -264,7 +266,7 @@ def measure(clients: int, rounds: int) -> dict[str, Any]:
             print(f"{clients} first visits: {warm_s:.1f} s", flush=True)
             errors = [fault for visitor in visitors for fault in visitor.errors]
             for visitor in visitors:
-                visitor.first_s, visitor.updates_per_s, visitor.errors = [], [], []
+                visitor.first_s, visitor.most_updates, visitor.errors = [], [], []
             for number in range(1, rounds + 1):
                 bare_rounds.append(bare.round(questions(number, clients)))
                 app_rounds.append(app_round(app, visitors, questions(number, clients)))
@@ -276,12 +278,12 @@ def measure(clients: int, rounds: int) -> dict[str, Any]:
     for fault in sorted(set(errors)):
         print(f"{errors.count(fault)} × {fault}")
     firsts = sorted(each for visitor in visitors for each in visitor.first_s)
-    updates = [each for visitor in visitors for each in visitor.updates_per_s]
+    updates = [each for visitor in visitors for each in visitor.most_updates]
     return _figures(bare_rounds, served) | {
         "first_visits_s": round(warm_s, 1),
         "ttft_ms_p50": round(1000 * firsts[len(firsts) // 2]) if firsts else None,
         "ttft_ms_p95": round(1000 * firsts[int(0.95 * len(firsts))]) if firsts else None,
-        "updates_per_s_most": round(max(updates, default=0.0), 1),
+        "updates_in_a_second_most": max(updates, default=0),
         "errors": len(errors),
         "peak_rss_mb": round(app.peak_mb),
     }
