@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Collection, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from model import paths
@@ -17,7 +17,7 @@ from model.graph_records import (
     ImportResult,
 )
 from model.knowledge import exchange
-from model.knowledge.pictures import Pictures
+from model.knowledge.pictures import Pictures, packed
 from model.knowledge.store import Store
 from model.microworld import everyday
 from model.records import (
@@ -30,6 +30,21 @@ from model.records import (
     TripletPage,
 )
 from model.serving.picture_twins import PictureTwins
+
+_PACKING = threading.Lock()
+
+
+def _everyday_pictures() -> Sequence[bytes]:
+    """Every thing and every action as stored PNG, packed once for all workspaces (3 MB)."""
+    with _PACKING:  # visitors who come together wait for one packing
+        return _packed_everyday()
+
+
+@cache
+def _packed_everyday() -> Sequence[bytes]:
+    things = [everyday.picture(label) for label in everyday.things()]
+    actions = [everyday.picture(label, action=True) for label in everyday.actions()]
+    return [packed(picture) for picture in (*things, *actions)]
 
 
 class GraphWorkspace:
@@ -67,12 +82,7 @@ class GraphWorkspace:
 
     def _add_example_graph(self) -> None:
         things, actions = tuple(everyday.things()), tuple(everyday.actions())
-        ids = self._pictures.add_all(
-            [
-                *(everyday.picture(label) for label in things),
-                *(everyday.picture(label, action=True) for label in actions),
-            ]
-        )
+        ids = self._pictures.add_packed(_everyday_pictures())
         of_things = dict(zip(things, ids, strict=False))
         of_actions = dict(zip(actions, ids[len(things) :], strict=True))
         drafts = [

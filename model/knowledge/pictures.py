@@ -162,6 +162,13 @@ def _flat(picture: Image.Image) -> Image.Image:
     return Image.alpha_composite(white, picture).convert("RGB")
 
 
+def packed(source: Source) -> bytes:
+    """Any picture as the PNG that is kept of it. Raises: InputError as ``decode``."""
+    buffer = BytesIO()
+    decode(source).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 # ── keeping ─────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -185,11 +192,12 @@ class Pictures:
 
         Raises: InputError as ``decode``; ReasonerError if the disk does not take them.
         """
+        return self.add_packed(map(packed, sources))
+
+    def add_packed(self, pngs: Iterable[bytes]) -> list[PictureId]:
+        """Keep many pictures that ``packed`` made. Raises: ReasonerError as ``add_all``."""
         added, files = [], dict[Path, bytes]()
-        for source in sources:
-            buffer = BytesIO()
-            decode(source).save(buffer, "PNG")
-            data = buffer.getvalue()
+        for data in pngs:
             picture = PictureId(hashlib.sha256(data).hexdigest())
             added.append(picture)
             path = self._folder / f"{picture}.png"
