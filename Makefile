@@ -11,9 +11,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUNTIME := .venv/.runtime
 TOOLS := .venv/.tools
-# Two files of tests at a time, but for those in a browser: two browsers and two apps take longer
-# on two cores than one after the other.
-BESIDE := -n 2 --dist loadfile --no-loadscope-reorder
+# Two processes: one drives the browser, the other takes the rest, file by file (tests/conftest.py).
+BESIDE := -n 2 --dist loadgroup --no-loadscope-reorder
 
 BENCHMARKS := startup microworld graph multihop graph_gain link_prediction distillation export_parity \
 	feedback decoding quantization training serving
@@ -24,8 +23,7 @@ run: $(RUNTIME)
 	$(BIN)/python app.py $(OPTIONS)
 
 test: $(TOOLS) browser
-	$(BIN)/python -m pytest -m "not browser and not long" $(BESIDE)
-	$(BIN)/python -m pytest -m "browser and not long"
+	$(BIN)/python -m pytest -m "not long" $(BESIDE)
 
 long: $(TOOLS) browser
 	$(BIN)/python -m pytest -m long

@@ -18,10 +18,19 @@ import pytest
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests come first, so that of two processes none is left with them alone."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes longest comes first; of two processes one takes the browser, one file by file.
+
+    Two browsers at once would take longer than one after the other on two cores; one of them
+    waits for its app half of the time, and leaves a core for the rest.
+    """
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    in_browser = {item.path for item in items if item.get_closest_marker("browser")}
+    items.sort(key=lambda item: (item.path not in in_browser, item.path not in slow))
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            group = "browser" if item.path in in_browser else item.path.stem
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(autouse=True)

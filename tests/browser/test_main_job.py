@@ -103,7 +103,7 @@ def test_teach_ask_distil_and_ask_the_new_student(
     assert "popcorn" in page.locator("#chat-why").inner_text()
 
     open_tab(page, "Distill")
-    _choose_tiny_run(page, prompts=48, steps=40)
+    _choose_tiny_run(page, prompts=24, steps=24)
     page.locator("#distill-start").click()
     first = _wait_for_points(page, 3)
     early = _losses(page)
