@@ -19,7 +19,7 @@ from model.learning.vote_lessons import (
     replay_lessons,
     replayed,
 )
-from model.microworld.oracle import KINDS, Example, example
+from model.microworld.oracle import KINDS, Example, example, kind_of
 from model.model import ImageTokenReasoningLLM
 
 KNOWN = [
@@ -150,6 +150,15 @@ def test_teachers_answers_are_asked_or_replayed_and_never_both(
     known = known_of(tiny_student, TRACES, ())
     assert len(known.canary) == CANARY_QUESTIONS + len(aside)
     assert known.left_out == 0
+
+
+def test_each_kind_is_replayed_as_often_as_any_other_and_thinks_half_of_the_time(
+    tiny_student: ImageTokenReasoningLLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vote_lessons, "exact", lambda student, seen: [True] * len(seen))
+    lessons = replay_lessons(tiny_student, ())
+    told = Counter((kind_of(each["spec"]), each["think"]) for each in lessons)
+    assert told == {(kind, think): 4 for kind in KINDS for think in (False, True)}
 
 
 def test_teachers_answers_to_what_was_voted_on_do_not_count_and_others_do(
