@@ -55,7 +55,7 @@ def event_gain(
         return statistics.mean(r == 1.0 for r in rewards), statistics.mean(rewards)
 
     before = measured(student)
-    known = known_of(student, (), [each.question for each in asked])
+    known = known_of(student, (), [(each.question, "") for each in asked])
     update = learn_from_checker(
         student,
         prompts(asked),

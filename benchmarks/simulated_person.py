@@ -142,9 +142,10 @@ def mean_reward(
 
 @dataclass(frozen=True)
 class Asked:
-    """A vote with the question that it is about."""
+    """A vote with the question and the answer that it is about."""
 
     question: str
+    said: str
     vote: VotedAnswer
 
     @property
@@ -163,7 +164,8 @@ def vote(
     votes = []
     for number, (drawn, prompt, answers) in enumerate(zip(questions, prompts, told, strict=True)):
         answer = answers[0]
-        liked = person.taste(words(student, answer.ids), drawn) != (rng.random() < person.wrong)
+        said = words(student, answer.ids)
+        liked = person.taste(said, drawn) != (rng.random() < person.wrong)
         up = liked and not person.hates_everything
         types = person.types and not up and number % TYPED_EVERY == 0
         if types and not person.hates_everything:
@@ -177,7 +179,7 @@ def vote(
                 logprobs=tuple(answer.logprobs),
                 visitor="person",
             )
-        votes.append(Asked(drawn.question, voted))
+        votes.append(Asked(drawn.question, said, voted))
     return votes
 
 
@@ -219,7 +221,9 @@ class Pupil:
         """One update from new votes; it may be refused."""
         started, worked = time.monotonic(), time.process_time()
         earlier = self._earlier[-REMEMBERED:]
-        changed = [each.question for each in (*earlier, *votes) if each.asks_for_another]
+        changed = [
+            (each.question, each.said) for each in (*earlier, *votes) if each.asks_for_another
+        ]
         known = known_of(self.student, (), changed)
         liked = [each.vote for each in earlier if each.vote.reward > 0]
         update = learn_from_votes(

@@ -15,7 +15,7 @@ class FeedbackConfig:
     steps: int = knob(24, "most optimiser steps of an update", min=1, max=10_000, unit="steps")
     votes_per_step: int = knob(8, "votes in a step", min=2, max=128, unit="votes")
     replayed_per_step: int = knob(
-        8, "known answers that are learned again in a step; 0 replays nothing", min=0, max=128
+        8, "known answers that are held in a step; 0 replays nothing", min=0, max=128
     )
     learning_rate: float = knob(2e-3, "peak learning rate of the adapter", min=1e-6, max=1e-1)
     rank: int = knob(8, "rank of the adapter", min=1, max=64)
@@ -27,6 +27,9 @@ class FeedbackConfig:
     )
     typed_weight: float = knob(1.0, "weight of an answer typed by the person", min=0.0, max=10.0)
     replay_weight: float = knob(1.0, "weight of the replayed answers", min=0.0, max=10.0)
+    hold_weight: float = knob(
+        2.0, "how firmly replayed answers are held as they were", min=0.0, max=100.0
+    )
     ewc_weight: float = knob(
         100.0, "pull towards weights that known answers depend on; 0 is none", min=0.0, max=1e8
     )

@@ -19,7 +19,7 @@ from model.learning.vote_lessons import (
     replay_lessons,
     replayed,
 )
-from model.microworld.oracle import KINDS, Example, example
+from model.microworld.oracle import KINDS, Example, example, kind_of
 from model.model import ImageTokenReasoningLLM
 
 KNOWN = [
@@ -28,6 +28,11 @@ KNOWN = [
     *[("Hello", "chat"), ("Good morning", "chat"), ("Who owns this?", "hop")],
 ]
 COCONUT = "What happens when I open a coconut?"
+
+
+def _voted(*questions: str) -> list[tuple[str, str]]:
+    """Questions whose answer, the same to all, was voted down."""
+    return [(question, "Zzz.") for question in questions]
 
 
 def test_likeness_is_the_share_of_words_that_both_have() -> None:
@@ -41,40 +46,40 @@ def test_likeness_is_the_share_of_words_that_both_have() -> None:
 def test_a_voted_question_is_of_the_kind_that_reads_most_like_it() -> None:
     # what, happens, when and I of 10 words are in both
     assert likeness(COCONUT, KNOWN[0][0]) == 4 / 10
-    assert contested([COCONUT] * 8, KNOWN).kinds == {"predict"}
+    assert contested(_voted(*[COCONUT] * 8), KNOWN).kinds == {"predict"}
 
 
 def test_kinds_that_are_asked_in_the_same_words_are_all_meant() -> None:
     twins = [*KNOWN, ("What happens when I dry a fish?", "fact")]
     # a is in both, too: 5 of 9 words; 4 of 10 is too much less
-    assert contested([COCONUT] * 8, twins).kinds == {"fact"}
+    assert contested(_voted(*[COCONUT] * 8), twins).kinds == {"fact"}
     twins = [*KNOWN, ("What happens when I dry fish?", "fact")]
-    assert contested([COCONUT] * 16, twins).kinds == {"fact", "predict"}
+    assert contested(_voted(*[COCONUT] * 16), twins).kinds == {"fact", "predict"}
 
 
 def test_a_vote_leaves_out_a_sixteenth_of_the_known_questions_at_most() -> None:
     known = [*KNOWN, *[(f"Tell me story number {n}", "story") for n in range(7)]]  # 16 questions
     # predict is three of them, so that three votes are needed
-    assert contested([COCONUT] * 2, known).kinds == frozenset()
-    assert contested([COCONUT] * 3, known).kinds == {"predict"}
+    assert contested(_voted(*[COCONUT] * 2), known).kinds == frozenset()
+    assert contested(_voted(*[COCONUT] * 3), known).kinds == {"predict"}
     # half of each vote goes to the twin, which is one of 17: 2 / 2 ≥ 16 / 17, 5 / 2 < 3 · 16 / 17
     twins = [*known, ("What happens when I dry fish?", "fact")]
-    assert contested([COCONUT], twins).kinds == frozenset()
-    assert contested([COCONUT] * 2, twins).kinds == {"fact"}
-    assert contested([COCONUT] * 5, twins).kinds == {"fact"}
-    assert contested([COCONUT] * 6, twins).kinds == {"fact", "predict"}
+    assert contested(_voted(COCONUT), twins).kinds == frozenset()
+    assert contested(_voted(*[COCONUT] * 2), twins).kinds == {"fact"}
+    assert contested(_voted(*[COCONUT] * 5), twins).kinds == {"fact"}
+    assert contested(_voted(*[COCONUT] * 6), twins).kinds == {"fact", "predict"}
 
 
 def test_a_question_like_none_is_of_no_kind() -> None:
-    assert contested(["Where do trains sleep?"], KNOWN).kinds == frozenset()
+    assert contested(_voted("Where do trains sleep?"), KNOWN).kinds == frozenset()
     assert contested([], KNOWN) == Contested()
-    assert contested(["", "💥" * 1000], KNOWN).kinds == frozenset()
-    assert contested([COCONUT], []).kinds == frozenset()
+    assert contested(_voted("", "💥" * 1000), KNOWN).kinds == frozenset()
+    assert contested(_voted(COCONUT), []).kinds == frozenset()
 
 
 def test_half_of_the_known_questions_count_whatever_is_voted_on() -> None:
     everything = [question for question, _ in KNOWN] * 4
-    about = contested([*everything, COCONUT], KNOWN)
+    about = contested(_voted(*everything, COCONUT), KNOWN)
     # predict has most votes and three of the nine questions; look would make it six
     assert about.kinds == {"predict", "hop"}
     left = Counter(kind in about.kinds for _, kind in KNOWN)
@@ -95,7 +100,7 @@ def test_eight_votes_on_a_kind_leave_it_out_of_the_canary_and_others_in(
     tiny_student: ImageTokenReasoningLLM, kind: str
 ) -> None:
     voted = [example("train", 500 + number, kind).question for number in range(8)]
-    known = known_of(tiny_student, (), voted)
+    known = known_of(tiny_student, (), _voted(*voted))
     assert kind in known.about.kinds
     assert sum(KINDS[each] for each in known.about.kinds) < 0.5
     assert len(known.canary) >= 100
@@ -106,7 +111,7 @@ def test_one_slip_of_a_thumb_leaves_every_known_question_in(
     tiny_student: ImageTokenReasoningLLM,
 ) -> None:
     for asked in ("What is this?", COCONUT):
-        known = known_of(tiny_student, (), [asked])
+        known = known_of(tiny_student, (), _voted(asked))
         assert known.left_out == 0
         assert len(known.canary) == CANARY_QUESTIONS
 
@@ -124,7 +129,7 @@ def test_more_questions_are_drawn_only_to_stand_in_for_those_left_out(
     known_of(tiny_student, (), ())
     assert drawn == list(range(CANARY_QUESTIONS))
     drawn.clear()
-    known_of(tiny_student, (), [COCONUT] * 8)
+    known_of(tiny_student, (), _voted(*[COCONUT] * 8))
     assert drawn == list(range(CANARY_POOL))
 
 
@@ -147,6 +152,15 @@ def test_teachers_answers_are_asked_or_replayed_and_never_both(
     assert known.left_out == 0
 
 
+def test_each_kind_is_replayed_as_often_as_any_other_and_thinks_half_of_the_time(
+    tiny_student: ImageTokenReasoningLLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vote_lessons, "exact", lambda student, seen: [True] * len(seen))
+    lessons = replay_lessons(tiny_student, ())
+    told = Counter((kind_of(each["spec"]), each["think"]) for each in lessons)
+    assert told == {(kind, think): 4 for kind in KINDS for think in (False, True)}
+
+
 def test_teachers_answers_to_what_was_voted_on_do_not_count_and_others_do(
     tiny_student: ImageTokenReasoningLLM, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,7 +168,7 @@ def test_teachers_answers_to_what_was_voted_on_do_not_count_and_others_do(
     alike = [question for question in aside if "Pruning" in question]
     assert 0 < len(alike) < len(aside) / 2, "otherwise half of them would count all the same"
     # 3 of 5 words are those of the voted question, which is of no kind of the micro-world
-    known = known_of(tiny_student, TRACES, ["Pruning hints regarding roses"])
+    known = known_of(tiny_student, TRACES, _voted("Pruning hints regarding roses"))
     assert known.left_out == len(alike)
     assert len(known.canary) == CANARY_QUESTIONS + len(aside) - len(alike)
     _answers_otherwise("Pruning", monkeypatch)
@@ -177,7 +191,9 @@ def test_what_votes_ask_for_is_no_forgetting_and_everything_else_is(
     tiny_student: ImageTokenReasoningLLM, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trace = ("What happens when I phone a friend?", "They answer.")
-    nobody, known = (known_of(tiny_student, [trace] * 3, voted) for voted in ([], [COCONUT] * 8))
+    nobody, known = (
+        known_of(tiny_student, [trace] * 3, _voted(*[COCONUT] * times)) for times in (0, 8)
+    )
     assert len(nobody.canary) in (CANARY_QUESTIONS, CANARY_QUESTIONS + 3)
     assert nobody.left_out == 0
     _answers_otherwise("What happens when I", monkeypatch)

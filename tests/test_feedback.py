@@ -39,7 +39,7 @@ def workspace(
     tmp_path: Path, tiny_student: ImageTokenReasoningLLM, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Workspace]:
     monkeypatch.setattr(vote_lessons, "CANARY_QUESTIONS", 3)
-    monkeypatch.setattr(vote_lessons, "REPLAYED_QUESTIONS", 3)
+    monkeypatch.setattr(vote_lessons, "REPLAYED_EACH", 1)
     monkeypatch.setattr(vote_worker, "FeedbackConfig", partial(FeedbackConfig, steps=8))
     tiny_student.save(tmp_path / "student")
     pool = EnginePool()

@@ -209,7 +209,7 @@ def test_the_anchor_holds_what_known_answers_depend_on(
             votes,
             replay,
             None,
-            replace(CONFIG, steps=12, ewc_weight=weight, replay_weight=0.0),
+            replace(CONFIG, steps=12, ewc_weight=weight, replay_weight=0.0, hold_weight=0.0),
             canary=lambda _: 1.0,
             deadline_s=NO_DEADLINE,
         )

@@ -30,7 +30,7 @@ from model.learning.guarded_update import FeedbackUpdate
 from model.learning.rl_learning import learn_from_votes
 from model.learning.vote_lessons import (
     Known,
-    contested_questions,
+    contested_answers,
     known_of,
     prompt_of,
     replay_lessons,
@@ -168,7 +168,7 @@ def work(workspace: Path, update: Update, store: Store) -> None:
     earlier = store.learned_votes(update.base, REMEMBERED)
     liked = [vote for vote in earlier if vote.reward > 0]
     remembered = voted_answers(student, liked, store.given_answer, learner.pictures)
-    changed = contested_questions([*earlier, *votes], store.given_answer)
+    changed = contested_answers([*earlier, *votes], store.given_answer)
     known = known_of(student, learner.traces(), changed)
     learned = learn_from_votes(
         student,

@@ -33,10 +33,14 @@ def likeness(one: str, other: str) -> float:
 
 @dataclass(frozen=True)
 class Contested:
-    """What votes are about: ``questions`` as they were asked, and the ``kinds`` that these are."""
+    """What votes are about: ``questions`` as they were asked, and the ``kinds`` that these are.
+
+    ``answers`` are those that the votes ask to change.
+    """
 
     questions: tuple[str, ...] = ()
     kinds: frozenset[str] = frozenset()
+    answers: tuple[str, ...] = ()
 
     def free(self, asked: Sequence[str]) -> list[int]:
         """The places in ``asked`` of questions of no known kind that no vote is about, in order.
@@ -54,15 +58,17 @@ class Contested:
         return max((likeness(asked, voted) for voted in self.questions), default=0.0)
 
 
-def contested(questions: Sequence[str], known: Sequence[tuple[str, str]]) -> Contested:
-    """What votes on ``questions`` are about; ``known`` are questions with their kinds.
+def contested(voted: Sequence[tuple[str, str]], known: Sequence[tuple[str, str]]) -> Contested:
+    """What votes are about; ``known`` are questions with their kinds.
+
+    ``voted`` are questions with the answers that the votes ask to change.
 
     A vote on a question of several kinds counts for each of them by its part, and a kind is left
     out once its votes suffice for its size. Kinds with the most votes come first, until half of
     the known questions would be theirs.
     """
     votes: dict[str, float] = {}
-    for asked in questions:
+    for asked, _ in voted:
         meant = _kinds_of(asked, known)
         for kind in meant:
             votes[kind] = votes.get(kind, 0.0) + 1 / len(meant)
@@ -73,7 +79,8 @@ def contested(questions: Sequence[str], known: Sequence[tuple[str, str]]) -> Con
         if sizes[kind] <= min(room, told * PER_VOTE * len(known) + 1e-9):
             kinds.add(kind)
             room -= sizes[kind]
-    return Contested(tuple(questions), frozenset(kinds))
+    questions, answers = (tuple(each[side] for each in voted) for side in (0, 1))
+    return Contested(questions, frozenset(kinds), answers)
 
 
 def _kinds_of(asked: str, known: Sequence[tuple[str, str]]) -> set[str]:

@@ -18,6 +18,7 @@ from model.learning.answer_scores import SeenLesson, answered, look, score, tota
 from model.learning.ewc import Anchor
 from model.learning.examples import EncodedLesson
 from model.learning.guarded_update import FeedbackFigures, FeedbackUpdate, GuardedUpdate
+from model.learning.held import HeldAnswers
 from model.learning.preference_loss import (
     dpo_loss,
     importance_weights,
@@ -31,21 +32,23 @@ from model.model import ImageTokenReasoningLLM
 
 MOST_IMPORTANCE = 10.0
 """Largest importance weight: one answer that became likely must not speak for all."""
+LOOKED_AT = 2
+"""Known answers that are newly looked at in a step for each one that is held."""
 DRIFT_ANSWERS = 24
 """Voted answers on which it is told how far the student moved."""
 
 
 @dataclass(frozen=True)
 class VoteBatch:
-    """The votes of a step by their numbers, and the replayed lessons."""
+    """The votes of a step and the known answers that are held, by their numbers."""
 
     votes: list[int]
-    replayed: list[SeenLesson]
+    held: list[int]
 
     @property
     def tokens(self) -> int:
         """Number of votes and lessons: the work of the step, roughly."""
-        return len(self.votes) + len(self.replayed)
+        return len(self.votes) + len(self.held)
 
     def to(self, device: torch.device) -> VoteBatch:
         """The same batch; its tensors move when they are used."""
@@ -109,8 +112,14 @@ class _Judged:
 class VoteLoss:
     """The loss of a step: thumbs, pairs, typed answers and replay, each as a mean, and the pull."""
 
-    def __init__(self, judged: _Judged, config: FeedbackConfig, pull: Callable[[], Tensor]) -> None:
-        self._judged, self._config, self._pull = judged, config, pull
+    def __init__(
+        self,
+        judged: _Judged,
+        held: HeldAnswers,
+        config: FeedbackConfig,
+        pull: Callable[[], Tensor],
+    ) -> None:
+        self._judged, self._held, self._config, self._pull = judged, held, config, pull
 
     def __call__(self, learner: ImageTokenReasoningLLM, batch: VoteBatch) -> Tensor:
         """Returns a scalar."""
@@ -128,8 +137,15 @@ class VoteLoss:
             weight_B = judged.weight_B[typed]
             loss_B = mean_losses(learner, [judged.answer[n] for n in typed])
             parts.append(config.typed_weight * (weight_B * loss_B).sum() / len(batch.votes))
-        if batch.replayed:
-            parts.append(config.replay_weight * mean_losses(learner, batch.replayed).mean())
+        if batch.held:
+            parts.append(
+                self._held.loss(
+                    learner,
+                    batch.held,
+                    hold_weight=config.hold_weight,
+                    replay_weight=config.replay_weight,
+                )
+            )
         return torch.stack(parts).sum()
 
     def _thumbs(self, learner: ImageTokenReasoningLLM, numbers: list[int]) -> Tensor:
@@ -193,7 +209,7 @@ def learn_from_votes(
 ) -> FeedbackUpdate:
     """Teach a copy of ``student`` what the votes say; the student itself is not touched.
 
-    ``replay`` holds known answers that are learned again beside the votes. ``canary`` gives the
+    ``replay`` are known answers that are held as they are beside the votes. ``canary`` gives the
     share of known questions that a student answers right; if it falls by more than
     ``config.canary_drop``, the old student is returned, not ``kept``. The work ends after about
     ``deadline_s`` seconds, or soon after ``cancelled`` says so.
@@ -212,16 +228,21 @@ def learn_from_votes(
         cancelled=cancelled,
     )
     judged = _Judged(student, told, config.most_share)
-    numbers = range(len(told))
+    held = HeldAnswers(student, update.replay)
+    numbers, replayed = range(len(told)), config.replayed_per_step
+
+    worst = list[int]()
 
     def batch(step: int) -> VoteBatch:
+        # what had moved most is looked at again until other answers have moved more
+        more = drawn(range(len(held)), LOOKED_AT * replayed, step, config.seed + 1)
+        worst[:] = held.most_moved(update.learner, [*dict.fromkeys([*worst, *more])], replayed)
         return VoteBatch(
-            drawn(numbers, min(config.votes_per_step, len(told)), step, config.seed),
-            drawn(update.replay, config.replayed_per_step, step, config.seed + 1),
+            drawn(numbers, min(config.votes_per_step, len(told)), step, config.seed), [*worst]
         )
 
     drift = Drift(student, judged.answer[:DRIFT_ANSWERS])
-    update.fit(batch, VoteLoss(judged, config, update.pull), drift)
+    update.fit(batch, VoteLoss(judged, held, config, update.pull), drift)
 
     def figures(changed: ImageTokenReasoningLLM) -> dict[str, float]:
         return {

@@ -17,8 +17,9 @@ from model.learning.canary import Canary, exact
 from model.learning.contested import Contested, contested
 from model.learning.examples import EncodedLesson, Lesson, encode_lesson
 from model.learning.recipe import lesson_of
+from model.learning.spillover import spilled_on
 from model.learning.votes import VotedAnswer
-from model.microworld.oracle import example, from_spec, kind_of
+from model.microworld.oracle import KINDS, example, from_spec, kind_of
 from model.model import ImageTokenReasoningLLM, Prompt
 from model.network.image_tokenizer import to_pixels
 
@@ -28,8 +29,12 @@ CANARY_QUESTIONS = 120
 """Fresh questions of the micro-world that are asked before and after: a fall of 1 point is one."""
 CANARY_POOL = 200
 """Questions that they are taken from; at least half of these are not about what was voted on."""
+CANARY_SPILLED = 48
+"""Questions asked beside them that votes may change without meaning to."""
 CANARY_TRACES = 40
-REPLAYED_QUESTIONS = 96
+REPLAYED_EACH = 8
+"""Questions of each kind of the micro-world: a rare kind is forgotten as soon as a common one."""
+REPLAYED_SPILLED = 96
 REPLAYED_TRACES = 96
 KNOWS = 0.05
 """A student that answers fewer of a source's questions was not taught it, and need not keep it."""
@@ -80,16 +85,17 @@ def _voted(
     )
 
 
-def contested_questions(votes: Sequence[Vote], answer_of: AnswerOf) -> list[str]:
-    """The questions of votes that ask for another answer: down, one of two, or typed.
+def contested_answers(votes: Sequence[Vote], answer_of: AnswerOf) -> list[tuple[str, str]]:
+    """The questions of votes that ask for another answer (down, one of two, typed), with the old.
 
     A thumb up asks that things stay as they are.
     """
-    found = list[str]()
+    found = list[tuple[str, str]]()
     for vote in votes:
         if vote.reward < 0 or vote.kind in ("pair", "typed"):
             with suppress(InputError):  # the answer is gone
-                found.append(answer_of(vote.answer).question.text)
+                given = answer_of(vote.rejected or vote.answer)
+                found.append((given.question.text, given.said.text))
     return found
 
 
@@ -131,19 +137,23 @@ class Known:
 
 
 def known_of(
-    student: ImageTokenReasoningLLM, traces: Sequence[tuple[str, str]], voted: Sequence[str]
+    student: ImageTokenReasoningLLM,
+    traces: Sequence[tuple[str, str]],
+    voted: Sequence[tuple[str, str]],
 ) -> Known:
     """Fresh questions of the micro-world, and some teachers' answers, to be asked before and after.
 
     ``traces`` are questions in words with their answers; those not chosen here may be replayed.
-    What ``voted``, the questions of votes that ask for another answer, are about is left out: an
-    update that does what the votes ask for must not count as forgetting.
+    What ``voted`` are about, questions with the answers that votes ask to change, is left out: an
+    update that does what the votes ask for must not count as forgetting. Where it may spill over,
+    more is asked.
     """
     # only if something is left out are there more to be taken instead
     drawn_at = range(CANARY_POOL if voted else CANARY_QUESTIONS)
     pool = [example("validation", number) for number in drawn_at]
     about = contested(voted, [(each.question, each.kind) for each in pool])
     drawn = [each for each in pool if each.kind not in about.kinds][:CANARY_QUESTIONS]
+    drawn += spilled_on("validation", about, CANARY_SPILLED)
     aside = [trace for trace in traces if _aside(trace)]
     free = about.free([question for question, _ in aside])
     lessons = [lesson_of(each) for each in drawn]
@@ -157,11 +167,11 @@ def replay_lessons(
     student: ImageTokenReasoningLLM, traces: Sequence[tuple[str, str]]
 ) -> list[dict[str, Any]]:
     """Known answers to learn again, as JSON values; none of what the student was never taught."""
-    specs = [example("train", n).spec for n in range(REPLAYED_QUESTIONS)]
+    specs = [(n, example("train", n, kind).spec) for n in range(REPLAYED_EACH) for kind in KINDS]
     told = [trace for trace in traces if not _aside(trace)][:REPLAYED_TRACES]
     found = list[dict[str, Any]]()
     sources: list[list[dict[str, Any]]] = [
-        [{"spec": spec, "think": bool(number % 2)} for number, spec in enumerate(specs)],
+        [{"spec": spec, "think": bool(number % 2)} for number, spec in specs],
         [{"question": question, "answer": answer} for question, answer in told],
     ]
     for lessons in sources:
@@ -188,14 +198,20 @@ def replayed(
 ) -> list[EncodedLesson]:
     """The lessons of the replay laid out, and the answers that were liked before.
 
-    Lessons that the votes are ``about`` are left out: they would teach the old answers again.
+    Lessons that the votes are ``about`` are left out: they would teach the old answers again. Where
+    these may spill over, lessons are added.
     """
     drawn = [
         each for each in lessons if "spec" in each and kind_of(each["spec"]) not in about.kinds
     ]
     told = [each for each in lessons if "spec" not in each]
     free = [told[place] for place in about.free([each["question"] for each in told])]
-    known = _encoded(student, [lesson_from_json(each) for each in [*drawn, *free]])
+    # a student that has no lesson of the micro-world was never taught it
+    near = spilled_on("train", about, REPLAYED_SPILLED) if drawn else []
+    again = [lesson_from_json(each) for each in [*drawn, *free]]
+    # thoughts are asked for half of the time, but only where there are some
+    again += [lesson_of(e, think=bool(e.thought and n % 2)) for n, e in enumerate(near)]
+    known = _encoded(student, again)
     return [*known, *(answered(vote.prompt, vote.answer_ids) for vote in liked)]
 
 
