@@ -64,7 +64,7 @@ FIND = TrainConfig(steps=3000, batch_size=8, learning_rate=2e-3, **_SHARED)  # t
 SAY = TrainConfig(steps=1500, batch_size=64, learning_rate=3e-3, **_SHARED)  # type: ignore[arg-type]
 READ = TrainConfig(steps=3000, batch_size=20, learning_rate=2e-3, **_SHARED)  # type: ignore[arg-type]
 ANSWER = TrainConfig(steps=6800, batch_size=20, learning_rate=1.5e-3, **_SHARED)  # type: ignore[arg-type]
-MASTER = TrainConfig(steps=11200, batch_size=20, learning_rate=1.5e-3, **_SHARED)  # type: ignore[arg-type]
+MASTER = TrainConfig(steps=15200, batch_size=20, learning_rate=1.5e-3, **_SHARED)  # type: ignore[arg-type]
 
 GRAPH_WORDS = TrainConfig(
     steps=400, batch_size=16, learning_rate=5e-3, weight_decay=0.0, checkpoint_every_s=60.0
