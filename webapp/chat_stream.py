@@ -26,7 +26,7 @@ from webapp.chat_format import (
 )
 from webapp.fact_list import why_html
 from webapp.open_answers import OpenAnswers
-from webapp.pace import Pace, pause_s
+from webapp.redraws import Redraws, pause_s
 from webapp.vote_buttons import answers_of
 
 LOADING_POLL_S = 0.25
@@ -80,12 +80,13 @@ def stream(
                 yield Frame(log=log_value([*asked, note(words)])).outputs()
             answer = backend.answer(chat.turns, settings)
             answers.attach(token, answer)
-            shown, pace = draft, Pace(lambda: pause_s(answers.count))
+            shown, redraws = draft, Redraws(lambda: pause_s(answers.count))
             for draft in fold(answer.events()):
-                begun = draft.text or draft.thought
-                if begun and draft.stats is None and pace.due():  # figures come in the last frame
+                # the figures come with the last frame
+                begun = draft.stats is None and (draft.text or draft.thought)
+                if begun and redraws.due():
                     yield _draft_frame(backend, asked, draft, draft.facts != shown.facts)
-                    pace.drawn()
+                    redraws.drawn()
                     shown = draft
         except ReasonerError as exc:
             draft = replace(draft, error=str(exc))

@@ -18,7 +18,7 @@ from webapp.compare_format import (
     pane_html,
     progress_html,
 )
-from webapp.pace import Pace
+from webapp.redraws import Redraws
 
 
 @dataclass(frozen=True)
@@ -98,11 +98,11 @@ def followed(backend: Backend, comparison: ComparisonId) -> Iterator[tuple[Any, 
 
     Leaving the loop leaves the comparison alone: it goes on, and its link leads back to it.
     """
-    pace = Pace()
+    redraws = Redraws()
     for state in backend.comparing().states(comparison):
-        if state.state != "running" or pace.due():
+        if state.state != "running" or redraws.due():
             yield show(backend, state)
-            pace.drawn()
+            redraws.drawn()
 
 
 def show(backend: Backend, comparison: Comparison, *, revealed: str = "") -> tuple[Any, ...]:

@@ -14,8 +14,8 @@ from model.errors import GraphError, InputError, ReasonerError
 from model.records import ROLES, PictureId, Role, Triplet, TripletDraft, TripletId, Turn
 from webapp.backend import Backend, Door
 from webapp.formatting import error_html, note_html, question_about, triplet_words
-from webapp.pace import Pace
 from webapp.proposal_panel import build_proposals
+from webapp.redraws import Redraws
 from webapp.saved_triplets import SavedTriplets, build_saved, show_saved
 from webapp.slots import Slot, draw_slot, filled, picture_of
 from webapp.triplet_list import example_row, list_value, triplet_list
@@ -278,7 +278,7 @@ def predict(
     except ReasonerError as exc:
         yield error_html(str(exc))
         return
-    text, stats, pace = "", "", Pace()
+    text, stats, redraws = "", "", Redraws()
     try:
         for event in answer.events():
             if event.kind == "error":
@@ -287,9 +287,9 @@ def predict(
             text += event.text if event.kind == "token" else ""
             if event.stats:
                 stats = f"{event.stats.student} · {event.stats.weights_hash[:6]}"
-            if pace.due():
+            if redraws.due():
                 yield prediction_html(text, "")
-                pace.drawn()
+                redraws.drawn()
     finally:
         answer.cancel()
     yield prediction_html(text, stats)

@@ -17,7 +17,7 @@ def pause_s(answers: int) -> float:
     return min(max(YIELD_EVERY_S, answers / REDRAWS_PER_S), LONGEST_PAUSE_S)
 
 
-class Pace:
+class Redraws:
     """Says whether the next redraw is due: the first at once, then one in ``every_s()`` seconds.
 
     Call ``drawn`` when the page has taken a redraw: a server that lags behind is not asked for
