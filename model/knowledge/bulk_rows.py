@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from itertools import islice
 
 from model.knowledge.edit_rows import Edit
-from model.knowledge.labels import norm_label, sense_key
+from model.knowledge.labels import clean_draft, clean_notes, norm_label, sense_key
 from model.records import TripletDraft
 
 _SAME = """FROM staged AS g
@@ -33,59 +33,74 @@ MOST_NAMES = 500_000
 """Labels that are kept in mind; beyond them one may be staged twice, which does no harm."""
 
 
-class _Names:
-    """Numbers the labels of an import, and holds those that are new until they are stored."""
+class _Staged:
+    """Drafts as rows of the temporary tables; a label is cleaned and numbered once.
+
+    ``fresh`` holds the labels that are not stored yet.
+    """
 
     def __init__(self) -> None:
         self.fresh: list[tuple[int, str, str, str]] = []
-        self._known: dict[str, int] = {}
+        self._by_text: dict[str, int] = {}
+        self._by_norm: dict[str, int] = {}
+        self._relations: dict[str, tuple[str, str]] = {}
         self._next = 0
 
-    def number(self, label: str) -> int:
+    def row(self, draft: TripletDraft) -> tuple[object, ...]:
+        """The values of a row. Raises: InputError as ``clean_draft``."""
+        subject, object_ = self._by_text.get(draft.subject), self._by_text.get(draft.object)
+        relation = self._relations.get(draft.relation)
+        if subject is None or object_ is None or relation is None:
+            cleaned = clean_draft(draft)
+            subject = self._by_text[draft.subject] = self._number(cleaned.subject)
+            object_ = self._by_text[draft.object] = self._number(cleaned.object)
+            relation = (cleaned.relation, norm_label(cleaned.relation))
+            self._relations[draft.relation] = relation
+        note, source, author, origin = clean_notes(draft)
+        return (
+            subject,
+            *relation,
+            object_,
+            draft.subject_picture,
+            draft.relation_picture,
+            draft.object_picture,
+            source,
+            note,
+            draft.confidence,
+            author,
+            origin,
+        )
+
+    def store(self, db: sqlite3.Connection) -> None:
+        """Put the fresh labels into their table."""
+        db.executemany("INSERT INTO names VALUES (?, ?, ?, ?)", self.fresh)
+        self.fresh.clear()
+        for known in (self._by_text, self._by_norm, self._relations):
+            if len(known) > MOST_NAMES:
+                known.clear()
+
+    def _number(self, label: str) -> int:
         norm = norm_label(label)
-        number = self._known.get(norm)
+        number = self._by_norm.get(norm)
         if number is None:
-            number = self._known[norm] = self._next
+            number = self._by_norm[norm] = self._next
             self._next += 1
             self.fresh.append((number, label, norm, sense_key(label)))
         return number
 
-    def store(self, db: sqlite3.Connection) -> None:
-        db.executemany("INSERT INTO names VALUES (?, ?, ?, ?)", self.fresh)
-        self.fresh.clear()
-        if len(self._known) > MOST_NAMES:
-            self._known.clear()
-
 
 def stage(db: sqlite3.Connection, drafts: Iterable[TripletDraft]) -> None:
-    """Put cleaned drafts into the temporary tables, in their order."""
+    """Put drafts into the temporary tables, cleaned and in their order.
+
+    Raises: InputError as ``clean_draft``.
+    """
     for table, columns in _TABLES.items():
         db.execute(f"DROP TABLE IF EXISTS temp.{table}")
         db.execute(f"CREATE TEMP TABLE {table} ({columns})")
-    names, waiting = _Names(), iter(drafts)
+    staged, waiting = _Staged(), iter(drafts)
     while some := list(islice(waiting, _AT_ONCE)):
-        rows = [
-            _values(each, names.number(each.subject), names.number(each.object)) for each in some
-        ]
-        db.executemany(f"INSERT INTO staged VALUES (NULL{', ?' * 12})", rows)
-        names.store(db)
-
-
-def _values(draft: TripletDraft, subject: int, object_: int) -> tuple[object, ...]:
-    return (
-        subject,
-        draft.relation,
-        norm_label(draft.relation),
-        object_,
-        draft.subject_picture,
-        draft.relation_picture,
-        draft.object_picture,
-        draft.source,
-        draft.note,
-        draft.confidence,
-        draft.author,
-        draft.origin,
-    )
+        db.executemany(f"INSERT INTO staged VALUES (NULL{', ?' * 12})", map(staged.row, some))
+        staged.store(db)
 
 
 def store(edit: Edit) -> int:

@@ -97,7 +97,7 @@ class GraphStore:
         ``name`` says where they come from in the words of undo.
         """
         with self._database.scratch() as db:
-            bulk_rows.stage(db, map(clean_draft, drafts))
+            bulk_rows.stage(db, drafts)
         with self._database.write_much(f"“{name}” is being imported") as db:
             edit = Edit(db)
             added = bulk_rows.store(edit)

@@ -18,12 +18,6 @@ MAX_ORIGIN = 300
 """Characters of the longest source, author or origin."""
 
 _PLACES = ("what", "action", "result")
-_NOTES = (
-    ("note", MAX_NOTE),
-    ("source", MAX_ORIGIN),
-    ("author", MAX_ORIGIN),
-    ("origin", MAX_ORIGIN),
-)
 _INVISIBLE = {"Cf", "Mn", "Me", "Zs", "Zl", "Zp"}
 _REMEMBERED = 65_536
 """Labels whose check and comparison are not done again: those of an import come many times."""
@@ -77,17 +71,8 @@ def clean_draft(draft: TripletDraft) -> TripletDraft:
     labels = tuple(
         clean_label(_short(text, at), at) for text, at in zip(texts, _PLACES, strict=True)
     )
-    if not 0.0 <= draft.confidence <= 1.0:  # not a number is refused, too
-        raise InputError(
-            f"The confidence is {draft.confidence:g}; it must lie between 0 and 1 (or 0 % and "
-            "100 %). Correct it, or leave it empty for 1."
-        )
-    notes = (draft.note, draft.source, draft.author, draft.origin)
-    cleaned = tuple(
-        _clean_text(text, name, longest)
-        for text, (name, longest) in zip(notes, _NOTES, strict=True)
-    )
-    if labels == texts and cleaned == notes:
+    cleaned = clean_notes(draft)
+    if labels == texts and cleaned == (draft.note, draft.source, draft.author, draft.origin):
         return draft
     return dataclasses.replace(
         draft,
@@ -98,6 +83,24 @@ def clean_draft(draft: TripletDraft) -> TripletDraft:
         source=cleaned[1],
         author=cleaned[2],
         origin=cleaned[3],
+    )
+
+
+def clean_notes(draft: TripletDraft) -> tuple[str, str, str, str]:
+    """Note, source, author and origin of a draft as they are stored; its confidence is checked.
+
+    Raises: InputError naming the first that cannot be used.
+    """
+    if not 0.0 <= draft.confidence <= 1.0:  # not a number is refused, too
+        raise InputError(
+            f"The confidence is {draft.confidence:g}; it must lie between 0 and 1 (or 0 % and "
+            "100 %). Correct it, or leave it empty for 1."
+        )
+    return (
+        _clean_text(draft.note, "note", MAX_NOTE),
+        _clean_text(draft.source, "source", MAX_ORIGIN),
+        _clean_text(draft.author, "author", MAX_ORIGIN),
+        _clean_text(draft.origin, "origin", MAX_ORIGIN),
     )
 
 
