@@ -213,6 +213,7 @@ class Pupil:
         self, student: ImageTokenReasoningLLM, lessons: Lessons, config: FeedbackConfig
     ) -> None:
         self.student, self._lessons, self._config = student, lessons, config
+        self._first = student
         self.updates, self.update_s, self.update_cpu_s = 0, list[float](), list[float]()
         self._anchor: Anchor | None = None
         self._earlier: list[Asked] = []
@@ -234,6 +235,7 @@ class Pupil:
             replace(self._config, seed=seed),
             canary=known.canary,
             deadline_s=DEADLINE_S,
+            first=self._first if self.updates else None,
         )
         self.update_s.append(round(time.monotonic() - started, 2))
         self.update_cpu_s.append(round(time.process_time() - worked, 2))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ from model.learning.adapters import adapter_of, with_adapter, with_fresh_adapter
 from model.learning.answer_scores import answered, look, totals
 from model.learning.canary import Canary
 from model.learning.examples import EncodedLesson, Lesson, encode_lesson
-from model.learning.guarded_update import LOOK_EVERY
+from model.learning.guarded_update import LOOK_EVERY, FeedbackUpdate
 from model.learning.rl_learning import learn_from_votes
 from model.learning.votes import VotedAnswer
 from model.model import ImageTokenReasoningLLM, Prompt
@@ -132,6 +133,30 @@ def test_a_point_may_be_lost(tiny_student: ImageTokenReasoningLLM) -> None:
     )
     assert update.kept
     assert update.figures.forgetting == pytest.approx(0.01)
+
+
+def test_points_lost_in_several_updates_do_not_add_up(
+    tiny_student: ImageTokenReasoningLLM,
+) -> None:
+    first = copy.deepcopy(tiny_student)
+
+    def learned(changed: float) -> FeedbackUpdate:
+        known = {id(first): 0.92, id(tiny_student): 0.90}
+        return learn_from_votes(
+            tiny_student,
+            _votes(tiny_student),
+            [],
+            None,
+            CONFIG,
+            canary=lambda student: known.get(id(student), changed),
+            deadline_s=NO_DEADLINE,
+            first=first,
+        )
+
+    refused = learned(0.905)
+    assert not refused.kept
+    assert "from 92.0% that the first student knew to 90.5%" in refused.reason
+    assert learned(0.91).kept
 
 
 def test_half_of_it_is_kept_where_all_of_it_costs_too_much(

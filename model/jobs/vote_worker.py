@@ -81,6 +81,10 @@ class _Learner:
             apply_adapter(student, adapter)
         return student
 
+    def first(self) -> ImageTokenReasoningLLM | None:
+        """The student before it learned from any vote, if that is another one."""
+        return self.student({}) if self.parent else None
+
     def anchor(self, student: ImageTokenReasoningLLM) -> Anchor | None:
         """What earlier updates found important, around where the student is now."""
         if self.parent is None or not (self.folder / f"{self.parent}.fisher").exists():
@@ -179,6 +183,7 @@ def work(workspace: Path, update: Update, store: Store) -> None:
         canary=known.canary,
         deadline_s=BUDGET_S,
         cancelled=lambda: store.update(update.id).state != "running",
+        first=learner.first(),
     )
     log.info("%s %s", "kept." if learned.kept else "refused.", learned.reason)
     figures = figures_of(learned, known)

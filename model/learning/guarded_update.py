@@ -115,7 +115,8 @@ class GuardedUpdate:
     """One update on a copy of ``student``: ``fit`` the copy, then ``finish`` judges it.
 
     The student itself is never touched. The ``anchor`` of the update before moves to where the
-    student is now; importance is measured on what ``replay`` begins with.
+    student is now; importance is measured on what ``replay`` begins with. ``first`` is the student
+    before any update: what it knew counts as well, so that small losses do not add up.
     """
 
     def __init__(
@@ -128,12 +129,14 @@ class GuardedUpdate:
         canary: Callable[[ImageTokenReasoningLLM], float],
         deadline_s: float,
         cancelled: Callable[[], bool],
+        first: ImageTokenReasoningLLM | None = None,
     ) -> None:
         self.student, self.config, self.canary = student, config, canary
         self.replay = look(student, replay) if config.replayed_per_step else []
         self.watch = Watch(deadline_s, cancelled, time.monotonic())
         samples = list(replay)[: config.fisher_samples]
         self.canary_before = canary(student)
+        self.canary_first = canary(first) if first is not None else self.canary_before
         self.watch.canary_s = self.watch.seconds
         self.learner = with_fresh_adapter(student, config.rank, config.seed)
         self.anchor = anchor
@@ -184,7 +187,8 @@ class GuardedUpdate:
     ) -> FeedbackUpdate:
         """Judge the copy: it is kept if its loss is a number and the canary fell little enough.
 
-        Where it fell too far, less and less of what was learned is tried before giving up.
+        Fell, that is, below the student before and below the first one. Where it fell too far,
+        less and less of what was learned is tried before giving up.
         ``figures`` measures the changed student for the fields of ``FeedbackFigures``.
         """
         if self.watch.cancelled():
@@ -192,18 +196,20 @@ class GuardedUpdate:
         if not self.watch.finite:
             return self.refuse("The loss was not a number any more; nothing was changed.")
         whole = adapter_of(self.learner)
+        known = max(self.canary_before, self.canary_first)
         for strength in STRENGTHS:
             adapter = weakened(whole, strength)
             changed = with_adapter(self.student, adapter)
             after = self.canary(changed)
-            if after >= self.canary_before - self.config.canary_drop - 1e-9:
+            if after >= known - self.config.canary_drop - 1e-9:
                 told = self._figures(after, **figures(changed))
                 part = "" if strength == 1 else f", at {strength:.0%} of what it learned"
                 reason = f"Learned from {told.votes} votes in {told.steps} steps{part}."
                 return FeedbackUpdate(changed, True, reason, told, adapter, self.anchor)
         told = self._figures(after, **figures(changed))
+        since = "" if known == self.canary_before else " that the first student knew"
         reason = (
-            f"Known questions fell from {self.canary_before:.1%} to {after:.1%} right; at most "
+            f"Known questions fell from {known:.1%}{since} to {after:.1%} right; at most "
             f"{self.config.canary_drop:.1%} may be lost, so nothing was changed."
         )
         return FeedbackUpdate(self.student, False, reason, told)

@@ -206,12 +206,14 @@ def learn_from_votes(
     canary: Callable[[ImageTokenReasoningLLM], float],
     deadline_s: float,
     cancelled: Callable[[], bool] = lambda: False,
+    first: ImageTokenReasoningLLM | None = None,
 ) -> FeedbackUpdate:
     """Teach a copy of ``student`` what the votes say; the student itself is not touched.
 
     ``replay`` are known answers that are held as they are beside the votes. ``canary`` gives the
     share of known questions that a student answers right; if it falls by more than
-    ``config.canary_drop``, the old student is returned, not ``kept``. The work ends after about
+    ``config.canary_drop`` below the old student or the ``first`` one, which is the one before any
+    vote, the old student is returned, not ``kept``. The work ends after about
     ``deadline_s`` seconds, or soon after ``cancelled`` says so.
     """
     told = [vote for vote in latest(votes) if vote.reward]
@@ -226,6 +228,7 @@ def learn_from_votes(
         canary=canary,
         deadline_s=deadline_s,
         cancelled=cancelled,
+        first=first,
     )
     judged = _Judged(student, told, config.most_share)
     held = HeldAnswers(student, update.replay)
