@@ -5,6 +5,9 @@ so many clients ask it at once as the page asks: the chat endpoint, streaming, e
 conversation of its own visitor. In turns with that, the bare engine is asked the same questions
 with the same facts in this process. Tokens of the app are those of the answers that it stored.
 
+A third contestant says what of that is Gradio's own: a bare chat page whose answers take no time at
+all, asked by the same clients. ``bare_gradio_vs_engine`` is the most that any page could have here.
+
 Every round brings new questions, so nothing is read from what earlier rounds left. Clients take CPU
 time, too: where cores are few or shared, ``cpu_vs_engine``, the engine's CPU time for a token
 through that of the app's process, says more than the ratio of rates. The last line is JSON.
@@ -53,6 +56,21 @@ START_S = 300.0
 LOOK_EVERY_S = 0.01
 WAITING = "itr-note"
 """Marks a line of the app itself, such as “thinking…”, among the messages."""
+BARE = """
+import sys, gradio as gr
+ANSWER = "If you heat an egg, you get a fried egg. If you peel it, you get an egg without a shell."
+def chat(asked):
+    question = {"role": "user", "content": asked["text"]}
+    for part in (1, 2, 3):
+        said = ANSWER[: len(ANSWER) * part // 3]
+        yield [question, {"role": "assistant", "content": said}], None
+with gr.Blocks() as page:
+    shown, asked = gr.Chatbot(), gr.MultimodalTextbox()
+    asked.submit(chat, asked, [shown, asked], api_name="chat", concurrency_limit=None)
+page.queue(default_concurrency_limit=None)
+page.launch(server_port=int(sys.argv[1]), quiet=True, ssr_mode=False)
+"""
+"""A chat page of Gradio alone: each answer is there at once, and redrawn three times."""
 
 
 @dataclass(frozen=True)
@@ -117,14 +135,14 @@ class BareEngine:
         self._workspace.close()
 
 
-class App:
-    """The app as a person starts it, in a process and a folder of its own."""
+class Page:
+    """A page in a process of its own; ``command`` is given the port behind it."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._port = folder, free_port()
-        command = [sys.executable, "app.py", "--port", str(self._port), "--no-browser"]
+    def __init__(self, *command: str) -> None:
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
         self._process = subprocess.Popen(
-            [*command, "--workspace", str(folder), "--multi-user"],
+            [sys.executable, *command, str(port)],
             cwd=PROJECT,
             env={**os.environ, "GRADIO_ANALYTICS_ENABLED": "False"},
             stdout=subprocess.DEVNULL,
@@ -134,12 +152,7 @@ class App:
         self._peak = 0
         self._ended = threading.Event()
 
-    @property
-    def url(self) -> str:
-        """Where the page is."""
-        return f"http://127.0.0.1:{self._port}"
-
-    def __enter__(self) -> App:
+    def __enter__(self) -> Page:
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
@@ -149,7 +162,7 @@ class App:
             except requests.RequestException:
                 time.sleep(0.1)
         self._process.kill()
-        raise SystemExit(f"The app does not answer at {self.url}.")
+        raise SystemExit(f"The page does not answer at {self.url}.")
 
     def __exit__(self, *fault: object) -> None:
         self._ended.set()
@@ -170,14 +183,15 @@ class App:
         times = self._watched.cpu_times()
         return float(times.user + times.system)
 
-    def chats(self) -> list[Chat]:
-        """The conversation of every visitor, once the app is closed."""
-        found = []
-        for folder in (self._folder / "visitors").iterdir():
-            store = Store(paths.database(folder))
-            found.append(store.latest_chat())
-            store.close()
-        return found
+
+def chats(folder: Path) -> list[Chat]:
+    """The conversation of every visitor of an app that was closed."""
+    found = []
+    for each in (folder / "visitors").iterdir():
+        store = Store(paths.database(each))
+        found.append(store.latest_chat())
+        store.close()
+    return found
 
 
 @dataclass
@@ -236,12 +250,20 @@ def _begun(update: tuple[Any, ...]) -> bool:
     return last.get("role") == "assistant" and WAITING not in json.dumps(last)
 
 
-def app_round(app: App, visitors: Sequence[Visitor], asked: Sequence[str]) -> tuple[float, float]:
-    """All visitors ask at once; seconds until the last answer ended, and the app's CPU time."""
-    started, cpu = time.perf_counter(), app.cpu_s()
+def visitors_of(page: Page, clients: int) -> list[Visitor]:
+    """So many browsers' places on a page."""
+    patient = {"timeout": START_S}
+    return [Visitor(Client(page.url, verbose=False, httpx_kwargs=patient)) for _ in range(clients)]
+
+
+def page_round(
+    page: Page, visitors: Sequence[Visitor], asked: Sequence[str]
+) -> tuple[float, float]:
+    """All visitors ask at once; seconds until the last answer ended, and the page's CPU time."""
+    started, cpu = time.perf_counter(), page.cpu_s()
     with ThreadPoolExecutor(len(visitors)) as pool:
         list(pool.map(lambda pair: pair[0].ask(pair[1]), zip(visitors, asked, strict=True)))
-    return time.perf_counter() - started, app.cpu_s() - cpu
+    return time.perf_counter() - started, page.cpu_s() - cpu
 
 
 def tokens_of_rounds(chats: Sequence[Chat], rounds: int) -> list[int]:
@@ -251,35 +273,42 @@ def tokens_of_rounds(chats: Sequence[Chat], rounds: int) -> list[int]:
 
 
 def measure(clients: int, rounds: int) -> dict[str, Any]:
-    """Let engine and app take turns; print each round."""
-    bare_rounds, app_rounds = [], []
-    with tempfile.TemporaryDirectory() as folder:
-        bare = BareEngine(Path(folder) / "bare")
-        with App(Path(folder) / "app") as app:
-            visitors = [
-                Visitor(Client(app.url, verbose=False, httpx_kwargs={"timeout": START_S}))
-                for _ in range(clients)
-            ]
+    """Let engine, app and bare Gradio take turns; print each round."""
+    bare_rounds, app_rounds, gradio_rounds = [], [], []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        bare = BareEngine(folder / "bare")
+        app_command = ("app.py", "--no-browser", "--multi-user", "--workspace", f"{folder / 'app'}")
+        with Page(*app_command, "--port") as app, Page("-c", BARE) as gradio:
+            visitors, others = visitors_of(app, clients), visitors_of(gradio, clients)
             # the first question of a visitor fills their graph, and compiles the steps
-            warm_s, _ = app_round(app, visitors, questions(0, clients))
+            warm_s, _ = page_round(app, visitors, questions(0, clients))
+            page_round(gradio, others, questions(0, clients))
             bare.round(questions(0, clients))
             print(f"{clients} first visits: {warm_s:.1f} s", flush=True)
             errors = [fault for visitor in visitors for fault in visitor.errors]
             for visitor in visitors:
                 visitor.first_s, visitor.most_updates, visitor.errors = [], [], []
             for number in range(1, rounds + 1):
-                bare_rounds.append(bare.round(questions(number, clients)))
-                app_rounds.append(app_round(app, visitors, questions(number, clients)))
+                asked = questions(number, clients)
+                bare_rounds.append(bare.round(asked))
+                app_rounds.append(page_round(app, visitors, asked))
+                gradio_rounds.append(page_round(gradio, others, asked))
                 print(f"round {number}: bare {bare_rounds[-1].rate:.0f} tokens/s", flush=True)
             bare.close()
-        tokens = tokens_of_rounds(app.chats(), rounds)
+        tokens = tokens_of_rounds(chats(folder / "app"), rounds)
+    # answers as long as the app's, had they taken no time
+    ideal = [Served(n, *times) for n, times in zip(tokens, gradio_rounds, strict=True)]
     served = [Served(n, *times) for n, times in zip(tokens, app_rounds, strict=True)]
-    errors += [fault for visitor in visitors for fault in visitor.errors]
+    errors += [fault for visitor in [*visitors, *others] for fault in visitor.errors]
     for fault in sorted(set(errors)):
         print(f"{errors.count(fault)} × {fault}")
     firsts = sorted(each for visitor in visitors for each in visitor.first_s)
     updates = [each for visitor in visitors for each in visitor.most_updates]
     return _figures(bare_rounds, served) | {
+        "bare_gradio_vs_engine": round(
+            statistics.median(g.rate / b.rate for g, b in zip(ideal, bare_rounds, strict=True)), 3
+        ),
         "first_visits_s": round(warm_s, 1),
         "ttft_ms_p50": round(1000 * firsts[len(firsts) // 2]) if firsts else None,
         "ttft_ms_p95": round(1000 * firsts[int(0.95 * len(firsts))]) if firsts else None,
