@@ -143,10 +143,12 @@ class Feedback:
         seeds = self.size.control_seeds
         noisy = self.courses("one vote in five is wrong", replace(self._person(), wrong=0.2), seeds)
         hater = replace(self._person(), hates_everything=True, types=False)
-        hating = self.courses("everything voted down", hater, seeds)
+        # a point is two of the judge's questions: one course cannot tell
+        hating = self.courses("everything voted down", hater, self.size.seeds)
         return {
             "noisy_votes_gain": mean(noisy, "gain"),
             "adversary_forgotten": mean(hating, "forgotten"),
+            "adversary_forgotten_seeds": [round(each.forgotten, 4) for each in hating],
             "adversary_kept_out": mean(hating, "forgotten") <= 0.01,
         }
 

@@ -135,16 +135,16 @@ def test_a_point_may_be_lost(tiny_student: ImageTokenReasoningLLM) -> None:
     assert update.figures.forgetting == pytest.approx(0.01)
 
 
-def test_points_lost_in_several_updates_do_not_add_up(
-    tiny_student: ImageTokenReasoningLLM,
-) -> None:
+def test_points_lost_to_mere_dislike_do_not_add_up(tiny_student: ImageTokenReasoningLLM) -> None:
     first = copy.deepcopy(tiny_student)
+    votes = _votes(tiny_student)
+    disliked = [replace(each, reward=-1.0) for each in votes]
 
-    def learned(changed: float) -> FeedbackUpdate:
+    def learned(votes: Sequence[VotedAnswer], changed: float) -> FeedbackUpdate:
         known = {id(first): 0.92, id(tiny_student): 0.90}
         return learn_from_votes(
             tiny_student,
-            _votes(tiny_student),
+            votes,
             [],
             None,
             CONFIG,
@@ -153,10 +153,11 @@ def test_points_lost_in_several_updates_do_not_add_up(
             first=first,
         )
 
-    refused = learned(0.905)
+    refused = learned(disliked, 0.905)
     assert not refused.kept
     assert "from 92.0% that the first student knew to 90.5%" in refused.reason
-    assert learned(0.91).kept
+    assert learned(disliked, 0.91).kept
+    assert learned(votes, 0.905).kept
 
 
 def test_half_of_it_is_kept_where_all_of_it_costs_too_much(

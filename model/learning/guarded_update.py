@@ -115,8 +115,8 @@ class GuardedUpdate:
     """One update on a copy of ``student``: ``fit`` the copy, then ``finish`` judges it.
 
     The student itself is never touched. The ``anchor`` of the update before moves to where the
-    student is now; importance is measured on what ``replay`` begins with. ``first`` is the student
-    before any update: what it knew counts as well, so that small losses do not add up.
+    student is now; importance is measured on what ``replay`` begins with. With ``first``, what that
+    student knew counts as well, so that the losses of several updates do not add up.
     """
 
     def __init__(

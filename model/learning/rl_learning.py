@@ -212,8 +212,9 @@ def learn_from_votes(
 
     ``replay`` are known answers that are held as they are beside the votes. ``canary`` gives the
     share of known questions that a student answers right; if it falls by more than
-    ``config.canary_drop`` below the old student or the ``first`` one, which is the one before any
-    vote, the old student is returned, not ``kept``. The work ends after about
+    ``config.canary_drop``, the old student is returned, not ``kept``. Where no vote says what is
+    better, it is compared with the ``first`` student as well, the one before any vote: mere
+    dislike may cost that much once, not in every update. The work ends after about
     ``deadline_s`` seconds, or soon after ``cancelled`` says so.
     """
     told = [vote for vote in latest(votes) if vote.reward]
@@ -228,7 +229,7 @@ def learn_from_votes(
         canary=canary,
         deadline_s=deadline_s,
         cancelled=cancelled,
-        first=first,
+        first=first if all(vote.reward < 0 for vote in told) else None,
     )
     judged = _Judged(student, told, config.most_share)
     held = HeldAnswers(student, update.replay)
