@@ -290,8 +290,8 @@ class ImageTokenReasoningLLM(nn.Module):
         """Lay out a conversation with its pictures and fact lines, leaving ``room`` for an answer.
 
         ``graph`` holds the facts that become graph tokens, if the student has learned to read them.
-        The oldest turns are left out when it is too long. With ``think`` the answer begins with
-        a thought, if the student has learned to think.
+        The oldest turns are left out when it is too long, but no system message that it begins
+        with. With ``think`` the answer begins with a thought, if the student has learned to think.
         Raises: InputError if the last turn alone does not fit.
         """
         return lay_out(self, messages, images, facts, graph, room=room, think=think)

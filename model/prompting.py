@@ -34,13 +34,17 @@ def lay_out(
     patches = config.vision.num_patches
     told = subgraph(tokenizer, messages[-1].text, graph) if config.graph_tokens else None
     system = facts_turn(facts, config.graph_tokens if told else 0)
-    for start in range(len(messages)):
+    # what the conversation is told to begin with stays, however many turns are left out
+    first = next((n for n, each in enumerate(messages) if each.speaker != "system"), 0)
+    for start in range(first, len(messages)):
         kept = messages[start:]
         if kept[0].speaker != "user" and len(kept) > 1:
             continue
-        ids = layout(tokenizer, [*system, *kept], patches, chat=config.chat) + opening
+        ahead = messages[:first]
+        ids = layout(tokenizer, [*system, *ahead, *kept], patches, chat=config.chat) + opening
         if len(ids) <= limit:
-            shown = images[len(images) - sum(m.pictures for m in kept) :]
+            later = len(images) - sum(m.pictures for m in kept)
+            shown = [*images[: sum(m.pictures for m in ahead)], *images[later:]]
             pixels = to_pixels(shown, config.vision.image_size)
             return Prompt(tuple(ids), pixels, bool(opening), told)
     raise InputError(

@@ -125,6 +125,21 @@ def test_a_long_chat_forgets_its_oldest_turns(tiny_student: ImageTokenReasoningL
     assert slots == len(prompt.pixels_NCHW) * tiny_student.config.vision.num_patches
 
 
+def test_what_a_chat_is_told_to_begin_with_stays(tiny_student: ImageTokenReasoningLLM) -> None:
+    def told(*messages: Message) -> str:
+        images = [picture("blue")] * sum(each.pictures for each in messages)
+        prompt = tiny_student.prompt(messages, images, room=40)
+        slots = prompt.ids.count(tiny_student.image_id)
+        patches = tiny_student.config.vision.num_patches
+        assert slots == patches * len(prompt.pixels_NCHW)
+        return tiny_student.tokenizer.decode(prompt.ids)
+
+    briefed, asked = Message("system", "Say little."), Message("user", "the last one?", 1)
+    assert "Say little." in told(briefed, asked)
+    assert "Say little." in told(briefed, *[Message("user", "egg " * 30)] * 40, asked)
+    assert told(replace(briefed, pictures=1), asked)
+
+
 def test_a_question_that_cannot_fit_is_refused_with_numbers(
     tiny_student: ImageTokenReasoningLLM,
 ) -> None:
