@@ -330,6 +330,52 @@ def test_an_empty_message_is_refused_in_words(backend: FakeBackend, answers: Ope
     assert "The message is empty" in words(only["log"])
 
 
+# ── two tabs on one conversation ────────────────────────────────────────────────────────────────
+
+
+def test_a_question_goes_on_from_what_another_tab_said(
+    backend: FakeBackend, answers: OpenAnswers
+) -> None:
+    here = frames(send(backend, answers, "One?"))[-1]["chat"]
+    frames(send(backend, answers, "Two?", here))
+    backend.new_chat()
+    for ask in (
+        send(backend, answers, "Three?", here),
+        chat.on_example(backend, event(example=0), here, "", *SETTINGS, answers=answers),
+        chat.on_ask(backend, event(label="egg"), here, "", *SETTINGS, answers=answers),
+    ):
+        frames(ask)
+    stored = backend.chat(here.id).turns
+    assert [turn.text for turn in stored[::2][:3]] == ["One?", "Two?", "Three?"]
+    assert [turn.role for turn in stored] == ["user", "assistant"] * 5
+
+
+def test_two_tabs_that_ask_at_once_lose_no_answer(
+    backend: FakeBackend, answers: OpenAnswers
+) -> None:
+    here = frames(send(backend, answers, "One?"))[-1]["chat"]
+    first, second = send(backend, answers, "Two?", here), send(backend, answers, "Three?", here)
+    next(first)
+    next(first)
+    next(second)
+    next(second)
+    frames(first)
+    frames(second)
+    stored = backend.chat(here.id).turns
+    assert [turn.text for turn in stored[::2]] == ["One?", "Two?", "Three?"]
+    assert [turn.role for turn in stored] == ["user", "assistant"] * 3
+
+
+def test_asking_again_deletes_no_question_of_another_tab(
+    backend: FakeBackend, answers: OpenAnswers
+) -> None:
+    here = frames(send(backend, answers, "One?"))[-1]["chat"]
+    later = frames(send(backend, answers, "Two?", here))[-1]["chat"]
+    with pytest.raises(InputError, match="went on elsewhere"):
+        frames(chat.on_retry(backend, here, "", *SETTINGS, answers=answers))
+    assert backend.chat(here.id) == later
+
+
 # ── again, edit, examples, new ──────────────────────────────────────────────────────────────────
 
 

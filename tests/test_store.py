@@ -391,6 +391,8 @@ def test_new_chat_does_not_pile_up_empty_ones(store: Store) -> None:
     second = store.new_chat()
     assert second.id != first.id
     assert store.latest_chat().id == second.id
+    assert store.chat(first.id).turns == (Turn("user", "hello"),)
+    assert store.chat(ChatId("nobody wrote to it")).turns == ()
     store.save_chat(ChatId("from elsewhere"), [Turn("user", "hi")])
     assert store.chats(1)[0].id == "from elsewhere"
     assert len(store.chats()) == 3
