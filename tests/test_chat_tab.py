@@ -306,6 +306,23 @@ def test_a_student_that_loads_for_long_is_told_once(
     assert not states
 
 
+def test_a_question_that_was_stopped_while_the_student_loads_is_never_asked(
+    backend: FakeBackend, answers: OpenAnswers
+) -> None:
+    backend.ready = StudentStatus("loading", None)
+    stream = send(backend, answers, "What is this?")
+    token = frame(next(stream))["token"]
+    assert "Loading the student" in words(frame(next(stream))["log"])
+    chat.on_stop(backend, token, answers=answers)
+    last = frame(next(stream))
+    assert "Stopped before the first word" in words(last["log"])
+    assert last["composer"]["submit_btn"] is True
+    assert answers.is_open(token), "who waits for the end comes after the last frame"
+    assert frames(stream) == []
+    assert not answers.is_open(token)
+    assert backend.asked == []
+
+
 def test_a_student_that_failed_to_load_is_told_in_the_conversation(
     backend: FakeBackend, answers: OpenAnswers
 ) -> None:
@@ -441,6 +458,16 @@ def test_a_new_chat_stops_the_answer_under_way_and_keeps_it_in_the_old_one(
     assert fresh["chat"].turns == ()
     assert backend.latest_chat().id == fresh["chat"].id
     assert len(backend.chats) == 2
+
+
+def test_a_new_chat_is_not_begun_before_the_old_answer_has_ended(
+    backend: FakeBackend, answers: OpenAnswers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = frames(send(backend, answers, "What is this?"))[-1]["chat"]
+    monkeypatch.setattr(answers, "wait_closed", lambda token: False)
+    with answers.work() as token, pytest.raises(InputError, match="still being stopped"):
+        chat.on_new(backend, token, answers=answers)
+    assert backend.latest_chat() == state
 
 
 def test_a_reload_shows_the_conversation_and_a_question_without_answer(

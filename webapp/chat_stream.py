@@ -78,10 +78,8 @@ def stream(
             backend.save_chat(chat.id, chat.turns)
             for words in _until_ready(backend, lambda: answers.is_stopped(token)):
                 yield Frame(log=log_value([*asked, note(words)])).outputs()
-            answer = backend.answer(chat.turns, settings)
-            answers.attach(token, answer)
             shown, redraws = draft, Redraws(lambda: pause_s(answers.count))
-            for draft in fold(answer.events()):
+            for draft in _drafts(backend, answers, token, chat, settings):
                 # the figures come with the last frame
                 begun = draft.stats is None and (draft.text or draft.thought)
                 if begun and redraws.due():
@@ -95,6 +93,17 @@ def stream(
                 chat = _answered(backend, chat, _beside(backend, draft.turn(), earlier))
                 backend.save_chat(chat.id, chat.turns)
         yield _last_frame(backend, chat, draft)
+
+
+def _drafts(
+    backend: Backend, answers: OpenAnswers, token: str, chat: Chat, settings: SampleConfig
+) -> Iterator[Draft]:
+    """The answer as it grows; none if it was stopped while the student was still loading."""
+    if answers.is_stopped(token):  # asking would wait for the student
+        return
+    answer = backend.answer(chat.turns, settings)
+    answers.attach(token, answer)
+    yield from fold(answer.events())
 
 
 def _first_frame(

@@ -314,7 +314,8 @@ def on_new(backend: Backend, token: str, *, answers: OpenAnswers) -> tuple[Any, 
     Outputs: the frame
     """
     answers.cancel(token)
-    answers.wait_closed(token)
+    if not answers.wait_closed(token):  # its last frame would put the old conversation back
+        raise InputError("The answer is still being stopped. Try again in a moment.")
     return whole(backend, backend.new_chat())
 
 
