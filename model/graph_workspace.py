@@ -116,9 +116,13 @@ class GraphWorkspace:
         """Remove a triplet; ``undo`` brings it back."""
         self._store.delete_triplet(triplet)
 
-    def undo(self) -> str:
-        """Take the last edit back. Raises: GraphError if there is none."""
-        return self._store.undo()
+    def last_edit(self) -> int:
+        """The number of the edit that ``undo`` would take back; 0 if there is none."""
+        return self._store.last_edit()
+
+    def undo(self, expected: int | None = None) -> str:
+        """Take the last edit back. Raises: GraphError if there is none, or not ``expected``."""
+        return self._store.undo(expected)
 
     def redo(self) -> str:
         """Make the edit again that was taken back. Raises: GraphError if there is none."""

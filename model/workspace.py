@@ -252,6 +252,10 @@ class Workspace(GraphWorkspace, PromptWorkspace):
         """An empty conversation."""
         return self._store.new_chat()
 
+    def chat(self, chat: ChatId) -> Chat:
+        """A conversation as it is stored; empty if nobody has written to it."""
+        return self._store.chat(chat)
+
     def save_chat(self, chat: ChatId, turns: Sequence[Turn]) -> None:
         """Keep a conversation as it is now."""
         self._store.save_chat(chat, turns)

@@ -31,7 +31,8 @@ from model.records import (
 )
 from tests.fake_pictures import FakePictures
 
-_State = tuple[dict[TripletId, Triplet], dict[str, int]]
+_State = tuple[dict[TripletId, Triplet], dict[str, int], int]
+"""The rows and numbers beside an edit, and the edit's own number."""
 
 
 class FakeGraph(FakePictures):
@@ -47,6 +48,7 @@ class FakeGraph(FakePictures):
         self.apart: set[frozenset[int]] = set()
         self._next_id = 1
         self._next_node = 1
+        self._edits = 0
 
     def add_triplet(self, draft: TripletDraft) -> Triplet:
         self._maybe_fail()
@@ -85,7 +87,14 @@ class FakeGraph(FakePictures):
         self._remember()
         del self.rows[triplet]
 
-    def undo(self) -> str:
+    def last_edit(self) -> int:
+        return self.history[-1][2] if self.history else 0
+
+    def undo(self, expected: int | None = None) -> str:
+        if expected is not None and self.history and self.last_edit() != expected:
+            raise GraphError(
+                "Something else was changed since. Undo it step by step in the Graph tab."
+            )
         return self._travel(self.history, self.undone, "Undone", "There is nothing to undo.")
 
     def redo(self) -> str:
@@ -321,13 +330,15 @@ class FakeGraph(FakePictures):
         return self.rows[triplet]
 
     def _remember(self) -> None:
-        self.history.append((dict(self.rows), dict(self.numbers)))
+        self._edits += 1
+        self.history.append((dict(self.rows), dict(self.numbers), self._edits))
         self.undone.clear()
 
     def _travel(self, back: list[_State], forth: list[_State], done: str, nothing: str) -> str:
         if not back:
             raise GraphError(nothing)
-        forth.append((dict(self.rows), dict(self.numbers)))
+        rows, numbers, edit = back.pop()
+        forth.append((dict(self.rows), dict(self.numbers), edit))
         before = len(self.rows)
-        self.rows, self.numbers = back.pop()
+        self.rows, self.numbers = rows, numbers
         return f"{done}: {before} → {len(self.rows)} triplets."

@@ -210,6 +210,9 @@ class FakeBackend(FakeGraph, FakeProposals, FakePrompts):
         self.chats[name] = ()
         return Chat(name, ())
 
+    def chat(self, chat: ChatId) -> Chat:
+        return Chat(chat, self.chats.get(chat, ()))
+
     def save_chat(self, chat: ChatId, turns: Sequence[Turn]) -> None:
         self.chats.pop(chat, None)
         self.chats[chat] = tuple(turns)

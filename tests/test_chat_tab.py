@@ -306,6 +306,23 @@ def test_a_student_that_loads_for_long_is_told_once(
     assert not states
 
 
+def test_a_question_that_was_stopped_while_the_student_loads_is_never_asked(
+    backend: FakeBackend, answers: OpenAnswers
+) -> None:
+    backend.ready = StudentStatus("loading", None)
+    stream = send(backend, answers, "What is this?")
+    token = frame(next(stream))["token"]
+    assert "Loading the student" in words(frame(next(stream))["log"])
+    chat.on_stop(backend, token, answers=answers)
+    last = frame(next(stream))
+    assert "Stopped before the first word" in words(last["log"])
+    assert last["composer"]["submit_btn"] is True
+    assert answers.is_open(token), "who waits for the end comes after the last frame"
+    assert frames(stream) == []
+    assert not answers.is_open(token)
+    assert backend.asked == []
+
+
 def test_a_student_that_failed_to_load_is_told_in_the_conversation(
     backend: FakeBackend, answers: OpenAnswers
 ) -> None:
@@ -328,6 +345,52 @@ def test_roles_go_with_the_pictures_only_if_there_is_one_for_each(
 def test_an_empty_message_is_refused_in_words(backend: FakeBackend, answers: OpenAnswers) -> None:
     (only,) = frames(send(backend, answers, "   "))
     assert "The message is empty" in words(only["log"])
+
+
+# ── two tabs on one conversation ────────────────────────────────────────────────────────────────
+
+
+def test_a_question_goes_on_from_what_another_tab_said(
+    backend: FakeBackend, answers: OpenAnswers
+) -> None:
+    here = frames(send(backend, answers, "One?"))[-1]["chat"]
+    frames(send(backend, answers, "Two?", here))
+    backend.new_chat()
+    for ask in (
+        send(backend, answers, "Three?", here),
+        chat.on_example(backend, event(example=0), here, "", *SETTINGS, answers=answers),
+        chat.on_ask(backend, event(label="egg"), here, "", *SETTINGS, answers=answers),
+    ):
+        frames(ask)
+    stored = backend.chat(here.id).turns
+    assert [turn.text for turn in stored[::2][:3]] == ["One?", "Two?", "Three?"]
+    assert [turn.role for turn in stored] == ["user", "assistant"] * 5
+
+
+def test_two_tabs_that_ask_at_once_lose_no_answer(
+    backend: FakeBackend, answers: OpenAnswers
+) -> None:
+    here = frames(send(backend, answers, "One?"))[-1]["chat"]
+    first, second = send(backend, answers, "Two?", here), send(backend, answers, "Three?", here)
+    next(first)
+    next(first)
+    next(second)
+    next(second)
+    frames(first)
+    frames(second)
+    stored = backend.chat(here.id).turns
+    assert [turn.text for turn in stored[::2]] == ["One?", "Two?", "Three?"]
+    assert [turn.role for turn in stored] == ["user", "assistant"] * 3
+
+
+def test_asking_again_deletes_no_question_of_another_tab(
+    backend: FakeBackend, answers: OpenAnswers
+) -> None:
+    here = frames(send(backend, answers, "One?"))[-1]["chat"]
+    later = frames(send(backend, answers, "Two?", here))[-1]["chat"]
+    with pytest.raises(InputError, match="went on elsewhere"):
+        frames(chat.on_retry(backend, here, "", *SETTINGS, answers=answers))
+    assert backend.chat(here.id) == later
 
 
 # ── again, edit, examples, new ──────────────────────────────────────────────────────────────────
@@ -395,6 +458,16 @@ def test_a_new_chat_stops_the_answer_under_way_and_keeps_it_in_the_old_one(
     assert fresh["chat"].turns == ()
     assert backend.latest_chat().id == fresh["chat"].id
     assert len(backend.chats) == 2
+
+
+def test_a_new_chat_is_not_begun_before_the_old_answer_has_ended(
+    backend: FakeBackend, answers: OpenAnswers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = frames(send(backend, answers, "What is this?"))[-1]["chat"]
+    monkeypatch.setattr(answers, "wait_closed", lambda token: False)
+    with answers.work() as token, pytest.raises(InputError, match="still being stopped"):
+        chat.on_new(backend, token, answers=answers)
+    assert backend.latest_chat() == state
 
 
 def test_a_reload_shows_the_conversation_and_a_question_without_answer(

@@ -357,8 +357,24 @@ def test_discard_and_delete_ask_first(backend: FakeBackend) -> None:
     assert backend.run(run).state == "running"
     run_panel.on_yes(backend, question, run, None, 8, False, False)
     assert backend.run(run).state == "cancelled"
-    run_panel.on_yes(backend, "delete", run, None, 8, False, False)
+    question, *_ = run_panel.on_ask(backend, run, kind="delete")
+    run_panel.on_yes(backend, question, run, None, 8, False, False)
     assert backend.runs() == []
+
+
+@pytest.mark.parametrize("kind", ["discard", "delete"])
+def test_yes_is_about_the_run_that_was_asked_about(backend: FakeBackend, kind: str) -> None:
+    asked = backend.start_run(DistillConfig(name=f"egg {HOSTILE}"))
+    question, _, words, _ = run_panel.on_ask(backend, asked, kind=kind)
+    assert "“egg &lt;img" in words
+    other = backend.start_run(DistillConfig())
+    shown = run_panel.on_yes(backend, question, other, None, 8, False, False)
+    assert shown[0] is None, "a second press does nothing"
+    assert backend.run(other).state == "running"
+    left = {run.id: run.state for run in backend.runs()}
+    assert left.get(asked) == (None if kind == "delete" else "cancelled")
+    run_panel.on_yes(backend, None, other, None, 8, False, False)
+    assert backend.run(other).state == "running"
 
 
 def test_a_run_deleted_elsewhere_gives_way_to_another(backend: FakeBackend) -> None:

@@ -7,7 +7,7 @@ import gradio as gr
 import pytest
 from PIL import Image
 
-from model.errors import InputError
+from model.errors import GraphError, InputError
 from model.graph_records import Reading
 from model.records import TripletDraft
 from tests.fakes import FakeBackend
@@ -204,15 +204,33 @@ def test_accepted_proposals_are_one_edit_and_leave_the_list(
     proposed = read(backend, answers, teacher="llava:7b")[-1]["proposed"]
     before = backend.triplets().total
     rows = [row(0, "egg", "poach", "poached egg"), row(2, "milk", "whip", "milk foam")]
-    note, undo, left, rest, changed = save(backend, answers, proposed, rows=rows, rejected=[1])
+    note, undo, left, rest, changed, edit = save(
+        backend, answers, proposed, rows=rows, rejected=[1]
+    )
     assert "Saved 2 triplets." in note
     assert undo.visible
     assert left["rows"] == []
     assert changed == 1
     assert rest.gone == {0, 1, 2}
     assert backend.triplets().total == before + 2
-    on_undo(backend, changed)
+    backend.add_triplet(TripletDraft("egg", "peel", "peeled egg"))
+    with pytest.raises(GraphError, match="Something else was changed since"):
+        on_undo(backend, changed, edit)
+    assert backend.triplets().total == before + 3
+    backend.undo()
+    on_undo(backend, changed, edit)
     assert backend.triplets().total == before
+
+
+def test_proposals_that_changed_nothing_offer_no_undo(
+    backend: FakeBackend, answers: OpenAnswers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proposed = read(backend, answers, teacher="llava:7b")[-1]["proposed"]
+    known = backend.triplets().items[:1]
+    monkeypatch.setattr(backend, "add_triplets", lambda drafts: known)
+    note, undo, *_ = save(backend, answers, proposed, rows=[row(0, "egg", "poach", "poached egg")])
+    assert "Saved" in note
+    assert not undo.visible
 
 
 def test_an_untouched_proposal_keeps_its_teacher_and_an_edited_one_is_the_persons(

@@ -179,6 +179,29 @@ def test_list_naming_a_triplet_twice_is_one_edit(store: Store) -> None:
     assert store.triplets().items[0].note == "hot"
 
 
+def test_undo_takes_back_the_edit_that_is_meant_or_none(store: Store) -> None:
+    assert store.last_edit() == 0
+    store.add_triplet(EGG)
+    first = store.last_edit()
+    store.add_triplet(EGG)
+    assert store.last_edit() == first, "the same again is no edit"
+    store.add_triplet(TripletDraft("egg", "boil", "boiled egg"))
+    second = store.last_edit()
+    assert second > first
+    with pytest.raises(GraphError, match="step by step in the Graph tab"):
+        store.undo(first)
+    assert store.triplets().total == 2
+    store.undo(second)
+    assert store.last_edit() == first
+    with pytest.raises(GraphError, match="Something else was changed since"):
+        store.undo(second)
+    store.redo()
+    assert store.last_edit() == second
+    store.undo()
+    store.delete_triplet(store.triplets().items[0].id)
+    assert store.last_edit() > second, "the number of an edit never stands for another one"
+
+
 def test_nothing_to_undo_or_redo_is_said_in_words(store: Store) -> None:
     with pytest.raises(GraphError, match="0 edits left to undo"):
         store.undo()
@@ -391,6 +414,8 @@ def test_new_chat_does_not_pile_up_empty_ones(store: Store) -> None:
     second = store.new_chat()
     assert second.id != first.id
     assert store.latest_chat().id == second.id
+    assert store.chat(first.id).turns == (Turn("user", "hello"),)
+    assert store.chat(ChatId("nobody wrote to it")).turns == ()
     store.save_chat(ChatId("from elsewhere"), [Turn("user", "hi")])
     assert store.chats(1)[0].id == "from elsewhere"
     assert len(store.chats()) == 3

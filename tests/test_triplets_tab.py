@@ -8,7 +8,7 @@ import pytest
 from gradio.utils import get_upload_folder
 from PIL import Image
 
-from model.errors import BundleError, EngineBusy, InputError
+from model.errors import BundleError, EngineBusy, GraphError, InputError
 from model.records import Description, Expectation, TripletDraft
 from tests.fake_pictures import EXAMPLES, draw_thing
 from tests.fakes import FakeBackend
@@ -167,14 +167,27 @@ def test_an_edit_over_somebody_elses_is_refused_in_words(backend: FakeBackend) -
 
 def test_a_deleted_triplet_comes_back_with_undo(backend: FakeBackend) -> None:
     first = backend.triplets().items[0]
-    changed, note, undo = delete_saved(backend, click(id=first.id), 3)
+    changed, note, undo, edit = delete_saved(backend, click(id=first.id), 3)
     assert changed == 4
     assert "Deleted" in note
     assert undo.visible
-    changed, _, undo = undo_edit(backend, changed)
+    changed, _, undo = undo_edit(backend, changed, edit)
     assert backend.triplet(first.id) == first
     assert changed == 5
     assert not undo.visible
+
+
+def test_undo_beside_a_deleted_triplet_takes_nothing_else_back(backend: FakeBackend) -> None:
+    first, second, *_ = backend.triplets().items
+    *_, edit = delete_saved(backend, click(id=first.id), 0)
+    backend.delete_triplet(second.id)
+    total = backend.triplets().total
+    with pytest.raises(GraphError, match="Something else was changed since"):
+        undo_edit(backend, 1, edit)
+    assert backend.triplets().total == total
+    backend.undo()  # step by step
+    undo_edit(backend, 1, edit)
+    assert backend.triplet(first.id) == first
 
 
 def test_clearing_empties_slots_and_leaves_editing(backend: FakeBackend) -> None:

@@ -14,11 +14,13 @@ from model.errors import InputError
 from model.feedback_records import AnswerId, BeforeAfter, Mark, RewardPoint, UpdateFigures
 from model.records import AnswerStats, Chat, ChatId, Turn
 from tests.fakes import FakeBackend
+from webapp.tabs.chat import build as build_chat
 from webapp.vote_buttons import answers_of, rival_html, vote_html
 from webapp.vote_events import (
     another_draw,
     on_better,
     on_judge,
+    on_judged,
     on_keep,
     on_save_better,
     on_vote,
@@ -82,7 +84,7 @@ def test_a_thumb_is_stored_and_shown_and_a_second_press_takes_it_back(
     backend: FakeBackend,
 ) -> None:
     chat = conversation(backend)
-    log, _, news, *_ = on_vote(backend, event(index=1, way="up"), chat)
+    log, news, *_ = on_vote(backend, event(index=1, way="up"), chat)
     assert backend.votes.noted[AnswerId("answer-1")].reward == 1.0
     assert 'data-way="up" aria-pressed="true"' in markup(log)
     assert "1 of 8 votes" in news
@@ -128,7 +130,7 @@ def test_one_of_two_answers_stays_in_the_conversation(
     waiting = Chat(chat.id, (*chat.turns, Turn("user", "And this?")))
     with pytest.raises(InputError, match="under way"):
         on_keep(backend, event(index=1, which=which), waiting)
-    log, chat, *_ = on_keep(backend, event(index=1, which=which), chat)
+    chat, log, *_ = on_keep(backend, event(index=1, which=which), chat)
     assert chat.turns[1].text == text
     assert "itr-rival" not in markup(log)
     assert backend.chats[chat.id] == chat.turns
@@ -140,9 +142,50 @@ def test_a_teacher_judges_only_when_asked(backend: FakeBackend) -> None:
     chat = conversation(backend)
     assert backend.votes.judged == []
     on_judge(backend, event(index=1), chat, BUILT_IN)
-    log, *_ = on_judge(backend, event(index=1), chat, "llava:7b")
+    on_judge(backend, event(index=1), chat, "llava:7b")
     assert [each[1:] for each in backend.votes.judged] == [("builtin", ""), ("ollama", "llava:7b")]
-    assert "llava:7b: wrong" in markup(log)
+    assert "llava:7b: wrong" in markup(on_judged(backend, chat))
+
+
+def test_a_late_judgement_leaves_what_was_said_meanwhile_on_the_page(
+    backend: FakeBackend,
+) -> None:
+    chat = conversation(backend)
+    later = Chat(chat.id, (*chat.turns, *conversation(backend, "It is a leg.").turns))
+    backend.save_chat(later.id, later.turns)
+    on_judge(backend, event(index=1), chat, BUILT_IN)
+    for log in (on_judged(backend, later), on_judged(backend, chat)):
+        assert "builtin: wrong" in markup(log)
+        assert "It is a leg." in markup(log)
+    fresh = backend.new_chat()
+    assert on_judged(backend, fresh) == [], "a new conversation stays empty"
+
+
+def test_only_choosing_an_answer_writes_the_chat_of_the_page(backend: FakeBackend) -> None:
+    with gr.Blocks() as page:
+        tab = build_chat(lambda request: backend)
+    writing = [f for f in page.fns.values() if tab.chat in f.outputs]
+    assert {f.name for f in writing} & {
+        "on_vote",
+        "on_judge",
+        "on_judged",
+        "on_save_better",
+    } == set()
+    assert "on_keep" in {f.name for f in writing}
+
+
+def test_choosing_an_answer_keeps_what_another_tab_said(backend: FakeBackend) -> None:
+    first, second = conversation(backend, "one"), conversation(backend, "two")
+    assert first.turns[1].stats is not None
+    turn = replace(second.turns[1], earlier=first.turns[1].stats.answer)
+    chat = Chat(second.id, (second.turns[0], turn))
+    later = (Turn("user", "And this?"), Turn("assistant", "A leg."))
+    backend.save_chat(chat.id, (*chat.turns, *later))
+    kept, *_ = on_keep(backend, event(index=1, which="this"), chat)
+    assert kept.turns == (chat.turns[0], replace(turn, earlier=""), *later)
+    assert backend.chats[chat.id] == kept.turns
+    with pytest.raises(InputError, match="no longer there"):  # the other tab still shows both
+        on_keep(backend, event(index=1, which="earlier"), chat)
 
 
 def test_asking_again_draws_other_words_unless_the_weights_are_new(backend: FakeBackend) -> None:

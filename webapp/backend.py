@@ -119,6 +119,10 @@ class Backend(GraphBackend, PromptBackend, ProposalBackend, Protocol):
 
     def new_chat(self) -> Chat: ...
 
+    def chat(self, chat: ChatId) -> Chat:
+        """A conversation as it is stored; empty if nobody has written to it."""
+        ...
+
     def save_chat(self, chat: ChatId, turns: Sequence[Turn]) -> None: ...
 
     # teachers and runs

@@ -78,10 +78,8 @@ def stream(
             backend.save_chat(chat.id, chat.turns)
             for words in _until_ready(backend, lambda: answers.is_stopped(token)):
                 yield Frame(log=log_value([*asked, note(words)])).outputs()
-            answer = backend.answer(chat.turns, settings)
-            answers.attach(token, answer)
             shown, redraws = draft, Redraws(lambda: pause_s(answers.count))
-            for draft in fold(answer.events()):
+            for draft in _drafts(backend, answers, token, chat, settings):
                 # the figures come with the last frame
                 begun = draft.stats is None and (draft.text or draft.thought)
                 if begun and redraws.due():
@@ -92,10 +90,20 @@ def stream(
             draft = replace(draft, error=str(exc))
         finally:
             if draft.text:
-                turn = _beside(backend, draft.turn(), earlier)
-                chat = Chat(chat.id, (*chat.turns, turn))
+                chat = _answered(backend, chat, _beside(backend, draft.turn(), earlier))
                 backend.save_chat(chat.id, chat.turns)
         yield _last_frame(backend, chat, draft)
+
+
+def _drafts(
+    backend: Backend, answers: OpenAnswers, token: str, chat: Chat, settings: SampleConfig
+) -> Iterator[Draft]:
+    """The answer as it grows; none if it was stopped while the student was still loading."""
+    if answers.is_stopped(token):  # asking would wait for the student
+        return
+    answer = backend.answer(chat.turns, settings)
+    answers.attach(token, answer)
+    yield from fold(answer.events())
 
 
 def _first_frame(
@@ -145,6 +153,26 @@ def conversation(backend: Backend, turns: Sequence[Turn]) -> list[Message]:
     """The turns as messages, each answer with what was thought of it."""
     marks = backend.feedback().marks(answers_of(turns))
     return messages(turns, backend.thumbnail, marks=marks)
+
+
+def newest(backend: Backend, chat: Chat | None) -> Chat:
+    """The conversation of a page with what was added to it since, as by another tab.
+
+    It stays as the page holds it if the stored one does not begin with these turns.
+    """
+    if chat is None:
+        return backend.latest_chat()
+    stored = backend.chat(chat.id)
+    return stored if stored.turns[: len(chat.turns)] == chat.turns else chat
+
+
+def _answered(backend: Backend, chat: Chat, answer: Turn) -> Chat:
+    """The conversation with the answer to its last question; what another tab said meanwhile
+    stays."""
+    stored, question = backend.chat(chat.id).turns, chat.turns[-1]
+    places = [n for n, turn in enumerate(stored, start=1) if turn == question]
+    turns, place = (stored, places[-1]) if places else (chat.turns, len(chat.turns))
+    return Chat(chat.id, (*turns[:place], answer, *turns[place:]))
 
 
 def _beside(backend: Backend, turn: Turn, earlier: str) -> Turn:

@@ -40,8 +40,15 @@ class GraphBackend(Protocol):
 
     def delete_triplet(self, triplet: TripletId) -> None: ...
 
-    def undo(self) -> str:
-        """Take the last edit of the graph back; says in words what was undone."""
+    def last_edit(self) -> int:
+        """The number of the edit that ``undo`` would take back; 0 if there is none."""
+        ...
+
+    def undo(self, expected: int | None = None) -> str:
+        """Take the last edit of the graph back; says in words what was undone.
+
+        Raises GraphError if there is none, or if its number is not ``expected``.
+        """
         ...
 
     def redo(self) -> str: ...

@@ -54,7 +54,7 @@ def build_proposals(door: Door, changed: Any, *, multi_user: bool = False) -> An
     ``changed`` is the state that counts edits of the graph made in this tab.
     """
     answers = OpenAnswers()
-    token, proposed = gr.State(""), gr.State(Proposed())
+    token, proposed, edit = gr.State(""), gr.State(Proposed()), gr.State(0)
     with gr.Accordion(
         "From a text, a document or a picture", open=False, elem_id="proposals"
     ) as fold:
@@ -76,10 +76,11 @@ def build_proposals(door: Door, changed: Any, *, multi_user: bool = False) -> An
     panel.found.save(
         bind(door, partial(on_save, answers=answers), event=True),
         [proposed, token, changed],
-        [panel.note, panel.undo, panel.found, proposed, changed],
+        [panel.note, panel.undo, panel.found, proposed, changed, edit],
         **QUIET,
     )
-    panel.undo.click(bind(door, on_undo), [changed], [panel.note, panel.undo, changed], **QUIET)
+    undone = [panel.note, panel.undo, changed]
+    panel.undo.click(bind(door, on_undo), [changed, edit], undone, **QUIET)
     return fold
 
 
@@ -230,7 +231,7 @@ def on_save(
     """Save the accepted proposals as one edit; they and the rejected ones leave the list.
 
     Inputs: found.save (reading, rows, rejected), proposed, token, changed
-    Outputs: note, undo, found, proposed, changed
+    Outputs: note, undo, found, proposed, changed, the number of the edit
     """
     try:
         if answers.is_open(token):
@@ -238,23 +239,26 @@ def on_save(
         drafts, rest = accepted(proposed, dict(event._data or {}))
         if not drafts:
             raise InputError("0 proposals are accepted. Accept at least one, then save.")
+        before = backend.last_edit()
         stored = backend.add_triplets(drafts)
+        edit = backend.last_edit()
     except (InputError, GraphError) as exc:
-        return error_html(str(exc)), gr.Button(visible=False), *[gr.skip()] * 3
+        return error_html(str(exc)), gr.Button(visible=False), *[gr.skip()] * 4
     words = f"Saved {len(stored)} triplets."
     if len(stored) == 1:
         words = f"Saved {triplet_words(stored[0])}."
     left = list_value_of(rest, faces(backend, rest.drafts), busy=False)
-    return note_html(words), gr.Button(visible=True), left, rest, changed + 1
+    undo = gr.Button(visible=edit != before)  # what was in the graph already is no edit
+    return note_html(words), undo, left, rest, changed + 1, edit
 
 
-def on_undo(backend: Backend, changed: int) -> tuple[Any, ...]:
-    """Take the last edit of the graph back.
+def on_undo(backend: Backend, changed: int, edit: int) -> tuple[Any, ...]:
+    """Take this edit of the graph back, if it is still the last one.
 
-    Inputs: changed
+    Inputs: changed, the number of the edit
     Outputs: note, undo, changed
     """
-    return note_html(backend.undo()), gr.Button(visible=False), changed + 1
+    return note_html(backend.undo(edit)), gr.Button(visible=False), changed + 1
 
 
 # ── words ───────────────────────────────────────────────────────────────────────────────────────

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from html import escape
 from typing import Any
 
 import gradio as gr
@@ -122,7 +123,7 @@ def draw_panel() -> RunPanel:
         selected=gr.State(None),
         seen=gr.State(None),
         limit=gr.State(RUNS_SHOWN),
-        question=gr.State(""),
+        question=gr.State(None),
         timer=gr.Timer(TICK_S, active=False),
         head=head,
         pause=pause,
@@ -356,31 +357,32 @@ def on_ask(backend: Backend, selected: RunId | None, *, kind: str) -> tuple[Any,
     Inputs: selected run
     Outputs: question, confirm, its words, its yes button
     """
-    _chosen(selected)
+    run = backend.run(_chosen(selected))
+    name = f"“{escape(run.name)}”"
+    asked = "Discard", f"End {name} and throw away what was learned? The teacher's answers stay."
     if kind == "delete":
-        words = "Delete this run with its curve, samples and log? Its student stays."
-        return kind, gr.update(visible=True), f"<p>{words}</p>", gr.update(value="Delete run")
-    words = "End this run and throw away what was learned? The teacher's answers stay cached."
-    return kind, gr.update(visible=True), f"<p>{words}</p>", gr.update(value="Discard")
+        asked = "Delete run", f"Delete {name} with its curve, samples and log? Its student stays."
+    yes, words = asked
+    return (kind, run.id), gr.update(visible=True), f"<p>{words}</p>", gr.update(value=yes)
 
 
-def on_no(backend: Backend) -> tuple[str, Any]:
+def on_no(backend: Backend) -> tuple[None, Any]:
     """Leave the run as it is. Outputs: question, confirm."""
-    return "", gr.update(visible=False)
+    return None, gr.update(visible=False)
 
 
-def on_yes(backend: Backend, question: str, selected: RunId | None, *rest: Any) -> tuple[Any, ...]:
-    """Do what was asked about.
+def on_yes(backend: Backend, question: tuple[str, RunId] | None, *shown: Any) -> tuple[Any, ...]:
+    """Do what was asked about, to the run that was asked about, whichever is selected by now.
 
     Inputs: question, panel.inputs
     Outputs: question, confirm, panel.outputs
     """
-    run = _chosen(selected)
-    if question == "delete":
+    kind, run = question or ("", None)
+    if run and kind == "delete":
         backend.delete_run(run)
-    elif question == "discard":
+    elif run and kind == "discard":
         backend.stop_run(run, keep=False)
-    return ("", gr.update(visible=False), *view(backend, selected, *rest))
+    return (None, gr.update(visible=False), *view(backend, *shown))
 
 
 def _chosen(run: RunId | None) -> RunId:

@@ -30,7 +30,7 @@ class SavedTriplets:
 
 def build_saved(door: Door, changed: Any) -> SavedTriplets:
     """Draw the list; ``changed`` is the state that counts edits of the graph made in this tab."""
-    offset = gr.State(0)
+    offset, edit = gr.State(0), gr.State(0)
     gr.HTML("<h2 class='itr-heading'>Saved</h2>")
     with gr.Row(elem_classes="itr-row"):
         query = gr.Textbox(
@@ -64,8 +64,10 @@ def build_saved(door: Door, changed: Any) -> SavedTriplets:
         )
         turn.then(reload.listener, reload.inputs, reload.outputs, **QUIET)
     reload.pull(changed.change)
-    cards.remove(bind(door, delete_saved, event=True), [changed], [changed, word, undo], **QUIET)
-    undo.click(bind(door, undo_edit), [changed], [changed, word, undo], **QUIET)
+    cards.remove(
+        bind(door, delete_saved, event=True), [changed], [changed, word, undo, edit], **QUIET
+    )
+    undo.click(bind(door, undo_edit), [changed, edit], [changed, word, undo], **QUIET)
     return SavedTriplets(cards, changed, reload)
 
 
@@ -101,7 +103,7 @@ def delete_saved(backend: Backend, event: gr.EventData, changed: int) -> tuple[A
     """Delete a triplet at once, and offer to take that back.
 
     Inputs: cards.remove (id), changed
-    Outputs: changed, word, undo
+    Outputs: changed, word, undo, the number of the edit
     """
     triplet = backend.triplet(TripletId(event_number(event, "id")))
     backend.delete_triplet(triplet.id)
@@ -109,14 +111,15 @@ def delete_saved(backend: Backend, event: gr.EventData, changed: int) -> tuple[A
         changed + 1,
         note_html(f"Deleted {triplet_words(triplet)}."),
         gr.Button(visible=True),
+        backend.last_edit(),
     )
 
 
-def undo_edit(backend: Backend, changed: int) -> tuple[Any, ...]:
-    """Take the last edit of the graph back.
+def undo_edit(backend: Backend, changed: int, edit: int) -> tuple[Any, ...]:
+    """Take this edit of the graph back, if it is still the last one.
 
-    Inputs: changed
+    Inputs: changed, the number of the edit
     Outputs: changed, word, undo
     """
-    words = backend.undo()
+    words = backend.undo(edit)
     return changed + 1, note_html(words), gr.Button(visible=False)

@@ -13,7 +13,7 @@ from model.errors import InputError
 from model.feedback_records import AnswerId
 from model.records import Chat, Turn
 from webapp.backend import Backend, Door
-from webapp.chat_stream import conversation, log_value
+from webapp.chat_stream import conversation, log_value, newest
 from webapp.config_form import picked
 from webapp.formatting import error_html
 from webapp.vote_panel import BUILT_IN, VotePanel, panel_view
@@ -78,13 +78,16 @@ _TO_TEXT = "() => document.querySelector('#better-text textarea')?.focus({preven
 def wire_votes(door: Door, why: Any, links: VoteLinks) -> None:
     """Wire the events ``vote``, ``judge``, ``keep`` and ``better`` of ``why``, and the form."""
     told, form = links.votes.outputs, links.better
-    changed = [links.log, links.chat, *told]
-    for trigger, handler, more in (
-        (why.vote, on_vote, []),
-        (why.keep, on_keep, []),
-        (why.judge, on_judge, [links.votes.teacher]),
-    ):
-        done = trigger(bind(door, handler, event=True), [links.chat, *more], changed, **QUIET)
+    changed = [links.log, *told]
+    vote, keep = bind(door, on_vote, event=True), bind(door, on_keep, event=True)
+    voted = why.vote(vote, [links.chat], changed, **QUIET)
+    # no other listener may write the chat: what was said meanwhile would vanish
+    kept = why.keep(keep, [links.chat], [links.chat, *changed], **QUIET)
+    judge = bind(door, on_judge, event=True)
+    judged = why.judge(judge, [links.chat, links.votes.teacher], told, **QUIET)
+    # a judgement takes its time: draw the conversation that the page holds when it is there
+    judged = judged.success(bind(door, on_judged), [links.chat], [links.log], **QUIET)
+    for done in (voted, kept, judged):
         done.then(None, js=_BACK, **QUIET)
     opened = [form.panel, form.text, form.note, form.answer]
     why.better(bind(door, on_better, event=True), [links.chat], opened, **QUIET).then(
@@ -108,7 +111,7 @@ def on_vote(backend: Backend, click: gr.EventData, chat: Chat | None) -> tuple[A
     """A thumb up or down; pressing it again takes it back.
 
     Inputs: the message's number and the way (event), chat
-    Outputs: log, chat, what is told about learning
+    Outputs: log, what is told about learning
     """
     chat, turn = _answer(backend, chat, picked(click, "index"))
     answer, reward = _id(turn), {"up": 1.0, "down": -1.0}.get(str(picked(click, "way")), 0.0)
@@ -126,12 +129,16 @@ def on_keep(backend: Backend, click: gr.EventData, chat: Chat | None) -> tuple[A
     """Keep one of two answers to the same question; it stands in the conversation.
 
     Inputs: the message's number and which is kept (event), chat
-    Outputs: log, chat, what is told about learning
+    Outputs: chat, log, what is told about learning
     """
     number = picked(click, "index")
     chat, turn = _answer(backend, chat, number)
     if not turn.earlier:
         raise InputError("One of the two answers was kept already.")
+    stored = backend.chat(chat.id).turns or chat.turns
+    if stored[number : number + 1] != (turn,):  # another tab changed it
+        raise InputError(_GONE)
+    chat = Chat(chat.id, stored)
     if chat.turns[-1].role == "user":  # its answer would be stored over the choice
         raise InputError("An answer is still under way. Wait for it, then choose.")
     here, earlier = _id(turn), AnswerId(turn.earlier)
@@ -142,7 +149,7 @@ def on_keep(backend: Backend, click: gr.EventData, chat: Chat | None) -> tuple[A
         kept = replace(turn, earlier="")
     chat = Chat(chat.id, (*chat.turns[:number], kept, *chat.turns[number + 1 :]))
     backend.save_chat(chat.id, chat.turns)
-    return _shown(backend, chat)
+    return chat, *_shown(backend, chat)
 
 
 def on_judge(
@@ -151,14 +158,23 @@ def on_judge(
     """Let the chosen teacher judge an answer.
 
     Inputs: the message's number (event), chat, teacher
-    Outputs: log, chat, what is told about learning
+    Outputs: what is told about learning
     """
-    chat, turn = _answer(backend, chat, picked(click, "index"))
+    _, turn = _answer(backend, chat, picked(click, "index"))
     if (teacher or BUILT_IN) == BUILT_IN:
         backend.feedback().judge(_id(turn), "builtin")
     else:
         backend.feedback().judge(_id(turn), "ollama", str(teacher))
-    return _shown(backend, chat)
+    return panel_view(backend, None)
+
+
+def on_judged(backend: Backend, chat: Chat | None) -> Any:
+    """Show what the teacher said.
+
+    Inputs: chat
+    Outputs: log
+    """
+    return log_value(conversation(backend, newest(backend, chat).turns))
 
 
 def on_better(backend: Backend, click: gr.EventData, chat: Chat | None) -> tuple[Any, ...]:
@@ -177,14 +193,14 @@ def on_save_better(backend: Backend, answer: str, words: str, chat: Chat | None)
     """Keep the better answer, to be learned.
 
     Inputs: answer, text, chat
-    Outputs: panel, note, log, chat, what is told about learning
+    Outputs: panel, note, log, what is told about learning
     """
     try:
         backend.feedback().better(AnswerId(answer), words)
     except InputError as exc:
-        skipped = [gr.skip()] * (2 + len(panel_view(backend, None)))
+        skipped = [gr.skip()] * (1 + len(panel_view(backend, None)))
         return gr.skip(), error_html(str(exc)), *skipped
-    return gr.Column(visible=False), "", *_shown(backend, chat or backend.latest_chat())
+    return gr.Column(visible=False), "", *_shown(backend, chat)
 
 
 def another_draw(backend: Backend, settings: SampleConfig, before: Turn | None) -> SampleConfig:
@@ -206,6 +222,7 @@ def another_draw(backend: Backend, settings: SampleConfig, before: Turn | None) 
 
 def _answer(backend: Backend, chat: Chat | None, number: Any) -> tuple[Chat, Turn]:
     """The conversation and its answer of this number. Raises: InputError if there is none."""
+    chat = newest(backend, chat) if chat else None
     turns: Sequence[Turn] = chat.turns if chat else ()
     if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < len(turns):
         raise InputError(_GONE)
@@ -220,5 +237,5 @@ def _id(turn: Turn) -> AnswerId:
     return AnswerId(turn.stats.answer)
 
 
-def _shown(backend: Backend, chat: Chat) -> tuple[Any, ...]:
-    return log_value(conversation(backend, chat.turns)), chat, *panel_view(backend, None)
+def _shown(backend: Backend, chat: Chat | None) -> tuple[Any, ...]:
+    return on_judged(backend, chat), *panel_view(backend, None)

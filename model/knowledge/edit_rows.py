@@ -119,13 +119,24 @@ class Edit:
 # ── back and forth ──────────────────────────────────────────────────────────────────────────────
 
 
-def undo(db: sqlite3.Connection) -> str:
-    """Take the last edit back; says in words which. Raises: GraphError if there is none."""
+def last(db: sqlite3.Connection) -> int:
+    """The number of the edit that undo would take back; 0 if there is none."""
+    row = db.execute("SELECT MAX(id) AS id FROM edits WHERE undone = 0").fetchone()
+    return int(row["id"] or 0)
+
+
+def undo(db: sqlite3.Connection, expected: int | None = None) -> str:
+    """Take the last edit back; says in words which.
+
+    Raises: GraphError if there is none, or if it is not the one of the number ``expected``.
+    """
     row = db.execute("SELECT * FROM edits WHERE undone = 0 ORDER BY id DESC LIMIT 1").fetchone()
     if row is None:
         raise GraphError(
             f"There are 0 edits left to undo. The last {HISTORY} edits of a workspace are kept."
         )
+    if expected is not None and row["id"] != expected:
+        raise GraphError("Something else was changed since. Undo it step by step in the Graph tab.")
     if row["first_added"] is not None:
         db.execute(
             f"INSERT INTO changes (edit, side, {COLUMNS}) SELECT ?, 'after', {LIVE} {JOINED} "

@@ -159,10 +159,18 @@ class GraphStore:
             edit.record(words)
             return words[0].upper() + words[1:]
 
-    def undo(self) -> str:
-        """Take the last edit of the graph back; says in words which. Raises: GraphError."""
+    def last_edit(self) -> int:
+        """The number of the edit that ``undo`` would take back; 0 if there is none."""
+        with self._database.read() as db:
+            return edit_rows.last(db)
+
+    def undo(self, expected: int | None = None) -> str:
+        """Take the last edit of the graph back; says in words which.
+
+        Raises: GraphError if there is none, or if its number is not ``expected``.
+        """
         with self._database.write_much("An edit is being undone") as db:
-            return edit_rows.undo(db)
+            return edit_rows.undo(db, expected)
 
     def redo(self) -> str:
         """Make the edit again that was undone last; says in words which. Raises: GraphError."""

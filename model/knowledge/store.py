@@ -201,6 +201,11 @@ class Store(VoteStore, PromptStore):
             latest = chat_rows.latest(db)
             return latest if latest and not latest.turns else chat_rows.create(db)
 
+    def chat(self, chat: ChatId) -> Chat:
+        """A conversation with its turns; empty if nobody has written to it."""
+        with self._database.read() as db:
+            return chat_rows.get(db, chat)
+
     def save_chat(self, chat: ChatId, turns: Sequence[Turn]) -> None:
         """Replace the turns of a conversation."""
         with self._database.write() as db:

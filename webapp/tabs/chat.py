@@ -20,6 +20,7 @@ from webapp.chat_stream import (
     Frame,
     conversation,
     last_facts,
+    newest,
     stream,
     visible,
     whole,
@@ -185,7 +186,7 @@ def on_send(
     Outputs: the frame
     """
     _refuse_second(answers, token)
-    chat = chat or backend.latest_chat()
+    chat = newest(backend, chat)
     try:
         turn = _user_turn(backend, message or {}, tuple(roles or ()))
         config = _settings(settings)
@@ -207,6 +208,9 @@ def on_retry(
     """
     _refuse_second(answers, token)
     turns = list((chat or backend.latest_chat()).turns)
+    later = newest(backend, chat).turns[len(turns) :]
+    if any(turn.role == "user" for turn in later):  # asking again would delete these questions
+        raise InputError("This conversation went on elsewhere. Reload the page, then ask again.")
     before: Turn | None = None
     while turns and turns[-1].role == "assistant":
         before = before or turns[-1]
@@ -269,7 +273,7 @@ def on_example(
         return
     _refuse_second(answers, token)
     chosen: ExampleQuestion = questions[number]
-    chat = chat or backend.latest_chat()
+    chat = newest(backend, chat)
     turn = Turn("user", chosen.text, chosen.pictures, chosen.roles)
     asked = Chat(chat.id, (*chat.turns, turn))
     yield from stream(backend, answers, asked, _settings(settings))
@@ -290,7 +294,7 @@ def on_ask(
     """
     _refuse_second(answers, token)
     question, picture = node_question(backend, str(picked(click, "label", "")))
-    chat = chat or backend.latest_chat()
+    chat = newest(backend, chat)
     turn = Turn("user", question, (picture,) if picture else ())
     yield from stream(backend, answers, Chat(chat.id, (*chat.turns, turn)), _settings(settings))
 
@@ -310,7 +314,8 @@ def on_new(backend: Backend, token: str, *, answers: OpenAnswers) -> tuple[Any, 
     Outputs: the frame
     """
     answers.cancel(token)
-    answers.wait_closed(token)
+    if not answers.wait_closed(token):  # its last frame would put the old conversation back
+        raise InputError("The answer is still being stopped. Try again in a moment.")
     return whole(backend, backend.new_chat())
 
 
