@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from model.config import SampleConfig
-from model.errors import EngineBusy
+from model.errors import EngineBusy, InputError
 from model.model import ImageTokenReasoningLLM, Prompt
 from model.network.image_tokenizer import Message
 from model.records import Event, Fact, TripletId
@@ -119,11 +119,15 @@ def test_other_work_is_done_between_steps_on_the_same_thread(
     assert list(answer.events())[-1].kind == "done"
 
 
+@pytest.mark.parametrize("fault", [RuntimeError, InputError, OSError, KeyError])
 def test_work_that_fails_fails_for_its_caller_only(
-    engine: Engine, tiny_student: ImageTokenReasoningLLM
+    engine: Engine, tiny_student: ImageTokenReasoningLLM, fault: type[Exception]
 ) -> None:
-    future = engine.run(lambda student: torch.zeros(2) @ torch.zeros(3))
-    with pytest.raises(RuntimeError):
+    def work(student: ImageTokenReasoningLLM) -> None:
+        raise fault("no")
+
+    future = engine.run(work)
+    with pytest.raises(fault):
         future.result(LIMIT_S)
     answer = engine.ask(_prompt(tiny_student, "still here?"), SampleConfig(max_tokens=3))
     assert list(answer.events())[-1].kind == "done"

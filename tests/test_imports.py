@@ -187,8 +187,9 @@ def test_files_and_functions_stay_small(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=_name)
-def test_no_broad_except_outside_the_two_boundaries(path: Path) -> None:
-    boundaries = {"webapp/widgets.py", "model/jobs/worker.py"}
+def test_no_broad_except_outside_the_boundaries(path: Path) -> None:
+    # a page, a process, and the thread that answers everybody: each outlives one request's fault
+    boundaries = {"webapp/widgets.py", "model/jobs/worker.py", "model/serving/engine.py"}
     for node in ast.walk(_tree(path)):
         if not isinstance(node, ast.ExceptHandler) or _name(path) in boundaries:
             continue

@@ -248,7 +248,7 @@ class Students:
     def keep_taught(self, student: StudentId, name: str, origin: str) -> StudentId:
         """Write a student with what votes taught it as a bundle of its own; returns its id.
 
-        Raises: BundleError; EngineBusy if it does not load.
+        Raises: BundleError, also where the disk takes no more; EngineBusy if it does not load.
         """
         info, engine = self.info(student), self.engine(student)
         name = name.strip()[:60] or f"{info.name}, {origin}"
@@ -263,7 +263,13 @@ class Students:
             finally:
                 learner.card = card
 
-        engine.run(write).result()
+        try:
+            engine.run(write).result()
+        except OSError as error:
+            raise BundleError(
+                f"“{name}” cannot be written to the disk ({error.strerror or error}). "
+                "Make room there and try again."
+            ) from error
         return kept
 
     def is_loaded(self, student: StudentId) -> bool:
