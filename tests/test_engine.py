@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 
 import pytest
 import torch
@@ -141,6 +142,50 @@ def test_closing_leaves_nobody_waiting(tiny_student: ImageTokenReasoningLLM) -> 
     assert all(list(answer.events())[-1].kind in ("done", "error") for answer in answers)
     with pytest.raises(EngineBusy):
         engine.ask(_prompt(tiny_student, "late"), SampleConfig())
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_fault_leaves_nobody_waiting_and_a_retry_right_then_is_served(
+    tiny_student: ImageTokenReasoningLLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, prompt = Engine(tiny_student, "hash"), _prompt(tiny_student, "egg?")
+    steps, futures, retries = engine._step_rows, list[Future[int]](), list[EngineAnswer]()
+    put = EngineAnswer.put
+
+    def broken(tokens: list[int], positions: list[int]) -> torch.Tensor:
+        monkeypatch.setattr(engine, "_step_rows", steps)
+        futures.append(engine.run(lambda student: 1))
+        raise RuntimeError("a fault")
+
+    def told(answer: EngineAnswer, event: Event) -> None:
+        if event.kind == "error":  # here the old thread is still alive
+            retries.append(engine.ask(prompt, SampleConfig(max_tokens=3)))
+        put(answer, event)
+
+    monkeypatch.setattr(engine, "_step_rows", broken)
+    monkeypatch.setattr(EngineAnswer, "put", told)
+    answer = engine.ask(prompt, SampleConfig(max_tokens=3))
+    assert list(answer.events())[-1].kind == "error"
+    with pytest.raises(EngineBusy):
+        futures[0].result(LIMIT_S)
+    assert list(retries[0].events())[-1].kind == "done"
+    engine.close()
+
+
+def test_only_an_engine_with_nothing_to_do_is_closed_as_idle(
+    engine: Engine, tiny_student: ImageTokenReasoningLLM
+) -> None:
+    hold, begun = threading.Event(), threading.Event()
+    engine.run(lambda student: begun.set() or hold.wait(LIMIT_S))
+    assert begun.wait(LIMIT_S)
+    assert not engine.close_if_idle(0), "at work"
+    answer = engine.ask(_prompt(tiny_student, "egg?"), SampleConfig(max_tokens=3))
+    hold.set()
+    assert list(answer.events())[-1].kind == "done"
+    engine.expect()
+    assert not engine.close_if_idle(1e6), "somebody is about to ask"
+    engine.close()
+    assert engine.close_if_idle(0)
 
 
 def test_a_stop_string_ends_the_answer(

@@ -191,7 +191,8 @@ class Engine:
             deque()
         )
         self._rows: list[_Row] = []
-        self._closed = False
+        self._closed = self._at_work = False
+        self._idle_since = time.monotonic()
         self._thread: threading.Thread | None = None
 
     def ask(
@@ -237,13 +238,31 @@ class Engine:
         """
         return self.run(lambda student: not (self._busy or self._waiting)).result()
 
+    def expect(self) -> None:
+        """Count as at work just now: somebody is about to ask."""
+        with self._wake:
+            self._idle_since = time.monotonic()
+
+    def close_if_idle(self, for_s: float) -> bool:
+        """Close if there was nothing to do for so many seconds; says whether it did.
+
+        Unlike ``idle`` this waits for nothing.
+        """
+        with self._wake:
+            busy = self._at_work or self._waiting or self._tasks
+            if busy or time.monotonic() - self._idle_since < for_s:
+                return False
+            self._closed = True
+            self._wake.notify()
+        return True
+
     def close(self) -> None:
         """Cancel what is open and end the thread."""
         with self._wake:
-            self._closed = True
+            self._closed, thread = True, self._thread
             self._wake.notify()
-        if self._thread is not None:
-            self._thread.join(timeout=10)
+        if thread is not None:
+            thread.join(timeout=10)
 
     def _ensure_thread(self) -> None:
         if self._closed:
@@ -267,8 +286,11 @@ class Engine:
     def _wait_for_work(self) -> bool:
         with self._wake:
             while not (self._closed or self._waiting or self._tasks or self._busy):
+                if self._at_work:
+                    self._at_work, self._idle_since = False, time.monotonic()
                 self._wake.wait()
-            return not self._closed
+            self._at_work = not self._closed
+            return self._at_work
 
     def _do_tasks(self) -> None:
         while self._tasks:
@@ -362,7 +384,10 @@ class Engine:
             self._reading = None
             self._waiting.clear()
             self._tasks.clear()
+            self._at_work, self._idle_since = False, time.monotonic()
+            self._thread = None  # whoever asks again right now is served by another one
         for answer in answers:
             answer.put(Event("error", text="The answer was broken off. Ask again."))
         for _, future in tasks:
-            future.cancel()
+            if future.set_running_or_notify_cancel():
+                future.set_exception(EngineBusy("The student was just unloaded. Try again."))
