@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import errno
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from model.bundles.bundle import TOKENIZER
 from model.config import SampleConfig
-from model.errors import BundleError, EngineBusy
+from model.errors import BundleError, BundleIncompatible, EngineBusy
 from model.model import ImageTokenReasoningLLM
 from model.network.image_tokenizer import Message
 from model.serving.engine import Engine
@@ -43,6 +45,22 @@ def test_a_student_that_the_full_disk_does_not_take_is_told_in_words(
     with pytest.raises(BundleError, match=r"“eggs” cannot .* \(No space left .*Make room"):
         students.keep_taught(SHIPPED, "eggs", "taught by 3 votes")
     assert ask(students.engine()) == "done", "the engine answers on"
+
+
+@pytest.mark.parametrize("damage", ["cut off", "another tokenizer"])
+def test_a_damaged_student_is_told_in_words_and_loads_once_it_is_repaired(
+    students: Students, tiny_student: ImageTokenReasoningLLM, damage: str
+) -> None:
+    file = students.path(SHIPPED) / TOKENIZER
+    text = file.read_text(encoding="utf-8")
+    other = json.loads(text)
+    other["model"]["vocab"]["zzzz"] = len(tiny_student.tokenizer)  # one token more than embeddings
+    file.write_text(text[:2000] if damage == "cut off" else json.dumps(other), encoding="utf-8")
+    with pytest.raises(BundleIncompatible, match=r"“shipped” cannot be loaded .*Copy it again"):
+        students.engine()
+    file.write_text(text, encoding="utf-8")
+    assert ask(students.engine()) == "done"
+    assert students.status().state == "ready"
 
 
 # ── engines ─────────────────────────────────────────────────────────────────────────────────────

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal
 
 from model.bundles.bundle import bundle_info
 from model.config import SHIPPED_STUDENT
-from model.errors import BundleError, BundleNotFound, EngineBusy
+from model.errors import BundleError, BundleIncompatible, BundleNotFound, EngineBusy
 from model.precision_records import Precision
 from model.records import StudentId, StudentInfo, StudentStatus
 
@@ -119,9 +119,15 @@ class EnginePool:
         torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
         try:
             future.set_result(loaded_engine(path, precision, weights_hash, adapter))
-        except (BundleError, RuntimeError) as error:
+        except BundleError as error:
             log.warning("could not load %s: %s", path, error)
             future.set_exception(error)
+        except Exception as error:
+            # damaged files raise whatever their readers raise, `tokenizers` a bare Exception, and
+            # somebody waits for this future
+            log.exception("could not load %s", path)
+            words = f"“{path.name}” cannot be loaded ({type(error).__name__}: {error}). "
+            future.set_exception(BundleIncompatible(f"{words}Copy it again."))
 
     def close(self) -> None:
         """End the threads of all engines; the process may then end cleanly."""
@@ -135,7 +141,7 @@ class EnginePool:
                 future.result().close()
 
     def _unload_idle(self) -> None:
-        """Unload idle engines beyond the limit, the oldest first; if too few are idle, look again later."""
+        """Unload idle engines beyond the limit, the oldest first; look again later if too few."""
         for key, future in list(self._engines.items()):
             if len(self._engines) <= self._most:
                 return
