@@ -12,7 +12,8 @@ from model.errors import EngineBusy, InputError
 from model.model import ImageTokenReasoningLLM, Prompt
 from model.network.image_tokenizer import Message
 from model.records import Event, Fact, TripletId
-from model.serving.engine import Engine, EngineAnswer
+from model.serving.engine import Engine
+from model.serving.engine_answer import EngineAnswer
 from tests.small import picture
 
 LIMIT_S = 30.0
@@ -142,6 +143,45 @@ def test_closing_leaves_nobody_waiting(tiny_student: ImageTokenReasoningLLM) -> 
     assert all(list(answer.events())[-1].kind in ("done", "error") for answer in answers)
     with pytest.raises(EngineBusy):
         engine.ask(_prompt(tiny_student, "late"), SampleConfig())
+
+
+class Broken:
+    """A form that no token has."""
+
+    def allowed(self) -> torch.Tensor:
+        raise RuntimeError("a fault of this answer")
+
+    def took(self, index: int) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("where", ["begin", "advance", "take"])
+def test_an_answer_that_fails_ends_alone(
+    engine: Engine,
+    tiny_student: ImageTokenReasoningLLM,
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a fault of this answer")
+
+    prompt, sampling = _prompt(tiny_student, "egg?"), SampleConfig(max_tokens=40)
+    other = engine.ask(_prompt(tiny_student, "bread?"), sampling)
+    events = other.events()
+    first = next(events)  # its prompt is read
+    with monkeypatch.context() as patched:
+        if where != "take":
+            patched.setattr(engine._reader, where, broken)
+        constraint = Broken() if where == "take" else None
+        (last,) = engine.ask(prompt, sampling, constraint=constraint).events()
+    assert (last.kind, last.text[:18]) == ("error", "This answer failed")
+    rest = list(events)
+    assert rest[-1].kind == "done"
+    said = "".join(event.text for event in (first, *rest) if event.kind == "token")
+    alone = "".join(tiny_student.pieces(_prompt(tiny_student, "bread?"), sampling))
+    assert said == alone
+    again = _text(engine.ask(prompt, sampling))
+    assert again == "".join(tiny_student.pieces(prompt, sampling))
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
