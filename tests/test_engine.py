@@ -112,6 +112,62 @@ def test_too_many_waiting_answers_are_refused_with_the_number(
     assert all(list(answer.events())[-1].kind == "done" for answer in answers)
 
 
+def test_cancelled_answers_keep_no_place_among_those_that_wait(
+    engine: Engine, tiny_student: ImageTokenReasoningLLM
+) -> None:
+    hold = threading.Event()
+    engine.run(lambda student: hold.wait(LIMIT_S))
+    prompt, short = _prompt(tiny_student, "busy?"), SampleConfig(max_tokens=2)
+    left = [engine.ask(prompt, short) for _ in range(6)]
+    for answer in left:
+        answer.cancel()
+    live = [engine.ask(prompt, short) for _ in range(6)]
+    with pytest.raises(EngineBusy, match="6 answers are waiting already"):
+        engine.ask(prompt, short)
+    hold.set()
+    assert all([event.kind for event in one.events()] == ["stats", "done"] for one in left)
+    assert all(list(one.events())[-1].kind == "done" for one in live)
+
+
+class Leaves:
+    """Any token but an end may come; another reader leaves when the first one was drawn."""
+
+    def __init__(self, student: ImageTokenReasoningLLM) -> None:
+        self.allowed_V = torch.ones(len(student.tokenizer), dtype=torch.bool)
+        self.allowed_V[list(student.end_ids)] = False
+        self.other: EngineAnswer | None = None
+
+    def allowed(self) -> torch.Tensor:
+        return self.allowed_V
+
+    def took(self, index: int) -> bool:
+        assert self.other is not None
+        self.other.cancel()
+        return False
+
+
+def test_a_waiting_answer_that_is_cancelled_ends_before_a_row_is_free(
+    tiny_student: ImageTokenReasoningLLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, ended, put = Engine(tiny_student, "hash", max_rows=1), [], EngineAnswer.put
+
+    def noted(answer: EngineAnswer, event: Event) -> None:
+        if event.kind == "done":
+            ended.append(answer)
+        put(answer, event)
+
+    monkeypatch.setattr(EngineAnswer, "put", noted)
+    prompt, leaves, hold = _prompt(tiny_student, "egg?"), Leaves(tiny_student), threading.Event()
+    engine.run(lambda student: hold.wait(LIMIT_S))
+    first = engine.ask(prompt, SampleConfig(max_tokens=20), constraint=leaves)
+    leaves.other = engine.ask(prompt, SampleConfig(max_tokens=20))
+    hold.set()
+    assert list(first.events())[-1].kind == "done"
+    assert ended == [leaves.other, first]
+    assert len(first.ids) == 20
+    engine.close()
+
+
 def test_other_work_is_done_between_steps_on_the_same_thread(
     engine: Engine, tiny_student: ImageTokenReasoningLLM
 ) -> None:

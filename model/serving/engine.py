@@ -155,9 +155,10 @@ class Engine:
             prompt, sampling, facts, top_logprobs=top_logprobs, constraint=constraint
         )
         with self._wake:
-            if len(self._waiting) >= self._max_waiting:
+            waiting = sum(not one.cancelled for one in self._waiting)
+            if waiting >= self._max_waiting:
                 raise EngineBusy(
-                    f"{len(self._waiting)} answers are waiting already; the limit is "
+                    f"{waiting} answers are waiting already; the limit is "
                     f"{self._max_waiting}. Try again in a few seconds."
                 )
             self._waiting.append(answer)
@@ -251,7 +252,13 @@ class Engine:
         return bool(self._rows) or self._reading is not None
 
     def _admit(self) -> None:
-        """Begin to read the next prompt, if there is room for its answer."""
+        """Begin to read the next prompt, if there is room for its answer; end cancelled ones."""
+        with self._wake:
+            cancelled = [answer for answer in self._waiting if answer.cancelled]
+            for answer in cancelled:
+                self._waiting.remove(answer)
+        for answer in cancelled:
+            self._begin(answer)
         while self._reading is None and self._waiting and len(self._rows) < self._max_rows:
             with self._wake:
                 answer = self._waiting.popleft()
