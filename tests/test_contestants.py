@@ -71,7 +71,26 @@ def test_a_student_says_what_a_text_costs_it(
     saved = ImageTokenReasoningLLM.load_from_bundle(workspace._students.path("shipped"))  # type: ignore[arg-type]
     expected = likelihoods(saved, lessons)
     for loss, mean in zip(found, expected.tolist(), strict=True):
+        assert loss is not None
         assert loss.nats / loss.tokens == pytest.approx(-mean, rel=1e-4)
+
+
+def test_a_reference_that_does_not_fit_the_window_costs_nothing_and_the_others_stay(
+    sides: Sides,
+) -> None:
+    side = sides.contestant("shipped", "")  # type: ignore[arg-type]
+    # the window is of 512 tokens, half of which an answer may take
+    tasks = [CompareTask("Why?"), CompareTask("Why? " * 200), CompareTask("What is this?")]
+    found = side.losses(tasks, ["It is hot.", "egg " * 300, "An egg."])
+    alone = side.losses([tasks[0], tasks[2]], ["It is hot.", "An egg."])
+    assert found is not None
+    assert alone is not None
+    assert found[1] is None
+    for loss, expected in zip((found[0], found[2]), alone, strict=True):
+        assert loss is not None
+        assert expected is not None
+        assert loss.tokens == expected.tokens
+        assert loss.nats == pytest.approx(expected.nats, rel=1e-4)
 
 
 def test_a_drawn_question_is_asked_with_its_own_facts(sides: Sides, workspace: Workspace) -> None:

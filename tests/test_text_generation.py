@@ -123,6 +123,11 @@ def test_temperature_zero_takes_the_likeliest() -> None:
     assert _drawn(SampleConfig(temperature=0), 3) == {0}
 
 
+@pytest.mark.parametrize("temperature", [1e-40, 1e-5])
+def test_a_temperature_next_to_zero_takes_the_likeliest(temperature: float) -> None:
+    assert _drawn(SampleConfig(temperature=temperature), 3) == {0}
+
+
 def test_same_seed_same_tokens() -> None:
     config = SampleConfig(temperature=1.0, seed=7)
     first, second = Sampler(config), Sampler(config)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from model.compare_records import CompareTask, SideInfo
 from model.config import SampleConfig
-from model.errors import ReasonerError
+from model.errors import InputError, ReasonerError
 from model.knowledge.pictures import Pictures, decode
 from model.records import Answer, AnswerStats, Event, Fact, StudentId, TripletId, Turn
 from model.serving.asking import Asking
@@ -24,6 +24,7 @@ from model.teachers.base import Question, Streams, Teacher, TeacherAnswer
 
 if TYPE_CHECKING:
     from model.learning.examples import Lesson
+    from model.serving.engine import Engine
 
 _TOGETHER = 8
 """References whose loss is computed in one step, so that answers are not held up long."""
@@ -51,8 +52,11 @@ class Contestant(Protocol):
         """Begin to answer. Raises: ReasonerError."""
         ...
 
-    def losses(self, tasks: Sequence[CompareTask], texts: Sequence[str]) -> list[Loss] | None:
-        """What it gives these texts as answers; None if it does not tell. Raises: ReasonerError."""
+    def losses(
+        self, tasks: Sequence[CompareTask], texts: Sequence[str]
+    ) -> list[Loss | None] | None:
+        """What it gives these texts as answers; None if it does not tell, as a whole or of a text
+        for which it has no room. Raises: ReasonerError."""
         ...
 
 
@@ -84,20 +88,18 @@ class StudentSide:
         prompt = prompt_of(engine.student, lesson, sampling.max_tokens)
         return engine.ask(prompt, sampling, tuple(given_fact(line) for line in task.facts))
 
-    def losses(self, tasks: Sequence[CompareTask], texts: Sequence[str]) -> list[Loss]:
-        """The cost of these texts as answers, without a thought before them."""
-        engine = self._students.engine(StudentId(self._info.id))
-        from model.learning.answering import answer_nats
+    def losses(self, tasks: Sequence[CompareTask], texts: Sequence[str]) -> list[Loss | None]:
+        """The cost of these texts as answers, without a thought before them.
 
+        None stands for a text that does not fit the student's window together with its question.
+        """
+        engine = self._students.engine(StudentId(self._info.id))
         lessons = [
             self._lesson(task, text, thinks=False) for task, text in zip(tasks, texts, strict=True)
         ]
-        found: list[Loss] = []
+        found: list[Loss | None] = []
         for start in range(0, len(lessons), _TOGETHER):
-            some = lessons[start : start + _TOGETHER]
-            nats_N, tokens_N = engine.run(partial(answer_nats, lessons=some)).result()
-            pairs = zip(nats_N.tolist(), tokens_N.tolist(), strict=True)
-            found += [Loss(nats, int(tokens)) for nats, tokens in pairs]
+            found += _losses_of(engine, lessons[start : start + _TOGETHER])
         return found
 
     def _lesson(self, task: CompareTask, text: str, *, thinks: bool) -> Lesson:
@@ -208,6 +210,20 @@ class TeacherTalk:
         if self._info.kind == "builtin":
             return 0.0
         return max(tokens - 1, 0) / max(busy_s, 1e-6)
+
+
+def _losses_of(engine: Engine, lessons: Sequence[Lesson]) -> list[Loss | None]:
+    """What the lessons' answers cost in one step, or one by one if there is no room for all."""
+    from model.learning.answering import answer_nats
+
+    try:
+        nats_N, tokens_N = engine.run(partial(answer_nats, lessons=lessons)).result()
+    except InputError:
+        if len(lessons) == 1:
+            return [None]
+        return [loss for lesson in lessons for loss in _losses_of(engine, [lesson])]
+    pairs = zip(nats_N.tolist(), tokens_N.tolist(), strict=True)
+    return [Loss(nats, int(tokens)) for nats, tokens in pairs]
 
 
 def given_fact(line: str) -> Fact:

@@ -253,6 +253,8 @@ class ComparisonJob:
             asked = [n for n in known if (a := grown[n].answers[side]) and a.counts]
             tasks, texts = [grown[n].task for n in asked], [grown[n].reference for n in asked]
             for number, loss in zip(asked, contestant.losses(tasks, texts) or (), strict=False):
+                if loss is None:  # measured without it, as without an answer that does not count
+                    continue
                 answers = list(grown[number].answers)
                 answer = answers[side]
                 assert answer is not None

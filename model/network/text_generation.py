@@ -341,6 +341,10 @@ class Decoder(nn.Module):
         return F.linear(hidden_BSD, head.weight)
 
 
+COLDEST = 1e-4
+"""Below this temperature the likeliest token is taken; near 0 scores would grow to infinity."""
+
+
 class Sampler:
     """Draws the tokens of one answer; the same seed and logits give the same tokens."""
 
@@ -364,7 +368,8 @@ class Sampler:
             seen = torch.tensor(sorted(self._seen))
             scores, penalty = logits_V[seen], self.config.repetition_penalty
             logits_V[seen] = torch.where(scores > 0, scores / penalty, scores * penalty)
-        index = self._greedy(logits_V) if self.config.temperature == 0 else self._draw(logits_V)
+        cold = self.config.temperature < COLDEST
+        index = self._greedy(logits_V) if cold else self._draw(logits_V)
         self._seen.add(index)
         return index
 

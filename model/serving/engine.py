@@ -11,10 +11,9 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -26,7 +25,7 @@ from model.network.decoding import Steps
 from model.network.text_generation import KVCache, Sampler
 from model.network.text_tokenizer import TextStream
 from model.records import AnswerStats, Event, Fact
-from model.serving.event_queue import EventQueue
+from model.serving.engine_answer import Constraint, EngineAnswer, StoppedBy
 from model.serving.prompt_reading import Keys, PromptReader, Reading
 
 log = logging.getLogger(__name__)
@@ -34,63 +33,6 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 PIECE = 128
 """Tokens of a new prompt that are read between two steps of the others: some 30 ms."""
-
-StoppedBy = Literal["end", "length", "stop", "cancelled"]
-
-
-class Constraint(Protocol):
-    """A form that an answer must have; its thought is free. Belongs to one answer."""
-
-    def allowed(self) -> torch.Tensor:
-        """Which tokens may come next. Returns (V), boolean."""
-        ...
-
-    def took(self, index: int) -> bool:
-        """Go on by the token that was drawn; True if nothing more can follow."""
-        ...
-
-
-@dataclass(eq=False)
-class EngineAnswer:
-    """One answer under way; fulfils ``records.Answer``.
-
-    ``ids`` are the tokens drawn so far, the one that ended the answer included, and ``logprobs``
-    what the student itself gave each of them, in nats, before temperature and the like. ``tops``
-    holds the same for the ``top_logprobs`` likeliest tokens of every step, as (token, logprob).
-    """
-
-    prompt: Prompt
-    sampling: SampleConfig
-    facts: tuple[Fact, ...] = ()
-    asked_at: float = field(default_factory=time.monotonic)
-    ids: list[int] = field(default_factory=list)
-    logprobs: list[float] = field(default_factory=list)
-    top_logprobs: int = 0
-    tops: list[tuple[tuple[int, float], ...]] = field(default_factory=list)
-    constraint: Constraint | None = None
-    _events: EventQueue = field(default_factory=EventQueue)
-    _cancelled: threading.Event = field(default_factory=threading.Event)
-
-    def events(self) -> Iterator[Event]:
-        """Yield events until ``done`` or ``error``."""
-        while True:
-            event = self._events.get()
-            yield event
-            if event.kind in ("done", "error"):
-                return
-
-    def cancel(self) -> None:
-        """Stop before the next decoding step."""
-        self._cancelled.set()
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether somebody asked to stop."""
-        return self._cancelled.is_set()
-
-    def put(self, event: Event) -> None:
-        """Hand an event to the reader; only the engine calls this."""
-        self._events.put(event)
 
 
 class _Row:
@@ -108,6 +50,7 @@ class _Row:
         self.tokens = 0
         self.first_token_at = 0.0
         self.stopped_by: StoppedBy | None = None
+        self.failed = False
 
     def take(self, scores_V: torch.Tensor) -> None:
         """Draw the next token from its scores and pass its text on."""
@@ -191,7 +134,8 @@ class Engine:
             deque()
         )
         self._rows: list[_Row] = []
-        self._closed = False
+        self._closed = self._at_work = False
+        self._idle_since = time.monotonic()
         self._thread: threading.Thread | None = None
 
     def ask(
@@ -211,9 +155,10 @@ class Engine:
             prompt, sampling, facts, top_logprobs=top_logprobs, constraint=constraint
         )
         with self._wake:
-            if len(self._waiting) >= self._max_waiting:
+            waiting = sum(not one.cancelled for one in self._waiting)
+            if waiting >= self._max_waiting:
                 raise EngineBusy(
-                    f"{len(self._waiting)} answers are waiting already; the limit is "
+                    f"{waiting} answers are waiting already; the limit is "
                     f"{self._max_waiting}. Try again in a few seconds."
                 )
             self._waiting.append(answer)
@@ -222,7 +167,7 @@ class Engine:
         return answer
 
     def run(self, work: Callable[[ImageTokenReasoningLLM], Result]) -> Future[Result]:
-        """Do other work on the student between two decoding steps."""
+        """Do other work between two decoding steps; what it raises is the future's."""
         future: Future[Result] = Future()
         with self._wake:
             self._tasks.append((work, future))  # type: ignore[arg-type]
@@ -237,13 +182,31 @@ class Engine:
         """
         return self.run(lambda student: not (self._busy or self._waiting)).result()
 
+    def expect(self) -> None:
+        """Count as at work just now: somebody is about to ask."""
+        with self._wake:
+            self._idle_since = time.monotonic()
+
+    def close_if_idle(self, for_s: float) -> bool:
+        """Close if there was nothing to do for so many seconds; says whether it did.
+
+        Unlike ``idle`` this waits for nothing.
+        """
+        with self._wake:
+            busy = self._at_work or self._waiting or self._tasks
+            if busy or time.monotonic() - self._idle_since < for_s:
+                return False
+            self._closed = True
+            self._wake.notify()
+        return True
+
     def close(self) -> None:
         """Cancel what is open and end the thread."""
         with self._wake:
-            self._closed = True
+            self._closed, thread = True, self._thread
             self._wake.notify()
-        if self._thread is not None:
-            self._thread.join(timeout=10)
+        if thread is not None:
+            thread.join(timeout=10)
 
     def _ensure_thread(self) -> None:
         if self._closed:
@@ -267,8 +230,11 @@ class Engine:
     def _wait_for_work(self) -> bool:
         with self._wake:
             while not (self._closed or self._waiting or self._tasks or self._busy):
+                if self._at_work:
+                    self._at_work, self._idle_since = False, time.monotonic()
                 self._wake.wait()
-            return not self._closed
+            self._at_work = not self._closed
+            return self._at_work
 
     def _do_tasks(self) -> None:
         while self._tasks:
@@ -278,7 +244,7 @@ class Engine:
                 continue
             try:
                 future.set_result(work(self.student))
-            except (RuntimeError, ValueError) as error:
+            except Exception as error:  # noqa: BLE001  whoever handed it in is told, nobody else
                 future.set_exception(error)
 
     @property
@@ -286,18 +252,31 @@ class Engine:
         return bool(self._rows) or self._reading is not None
 
     def _admit(self) -> None:
-        """Begin to read the next prompt, if there is room for its answer."""
+        """Begin to read the next prompt, if there is room for its answer; end cancelled ones."""
+        with self._wake:
+            cancelled = [answer for answer in self._waiting if answer.cancelled]
+            for answer in cancelled:
+                self._waiting.remove(answer)
+        for answer in cancelled:
+            self._begin(answer)
         while self._reading is None and self._waiting and len(self._rows) < self._max_rows:
             with self._wake:
                 answer = self._waiting.popleft()
-            for fact in answer.facts:
-                answer.put(Event("source", fact=fact))
+            self._begin(answer)
+
+    def _begin(self, answer: EngineAnswer) -> None:
+        for fact in answer.facts:
+            answer.put(Event("source", fact=fact))
+        try:
             row = _Row(answer, self.student)
             if answer.cancelled:
                 row.stopped_by = "cancelled"
                 self._finish(row)
             else:
                 self._reading = row, self._reader.begin(answer.prompt)
+        except Exception:
+            log.exception("an answer could not be begun")
+            self._fail(answer)
 
     def _read(self) -> None:
         """Read a piece of a prompt, or all of it if nobody waits for a step meanwhile."""
@@ -309,13 +288,19 @@ class Engine:
             self._reading = None
             self._finish(row)
             return
-        scores_V = self._reader.advance(reading, PIECE if self._rows else None)
+        try:
+            scores_V = self._reader.advance(reading, PIECE if self._rows else None)
+        except Exception:
+            log.exception("a prompt could not be read")
+            self._reading = None
+            self._fail(row.answer)
+            return
         if scores_V is not None:
             self._reading = None
             self._cache.move(self._max_rows, len(self._rows))
             row.keys_S = reading.keys_S
             self._rows.append(row)
-            row.take(scores_V)
+            self._take(row, scores_V)
             self._drop_finished()
 
     def _step(self) -> None:
@@ -330,20 +315,33 @@ class Engine:
         scores_BV = self._step_rows(tokens, positions)
         for index, row in enumerate(self._rows):
             row.position += 1
-            row.take(scores_BV[index])
+            self._take(row, scores_BV[index])
         self._drop_finished()
+
+    def _take(self, row: _Row, scores_V: torch.Tensor) -> None:
+        """Draw a row's next token; what goes wrong there ends this answer and no other."""
+        try:
+            row.take(scores_V)
+        except Exception:
+            log.exception("a token could not be drawn")
+            row.failed = True
+            self._fail(row.answer)
+
+    def _fail(self, answer: EngineAnswer) -> None:
+        answer.put(Event("error", text="This answer failed; the log says why. Ask again."))
 
     def _drop_finished(self) -> None:
         """Close finished answers; the last row moves into each gap, so rows stay together."""
         index = 0
         while index < len(self._rows):
-            if self._rows[index].stopped_by is None:
+            row = self._rows[index]
+            if row.stopped_by is None and not row.failed:
                 index += 1
                 continue
-            row = self._rows[index]
-            said = row.answer.ids[: row.position - len(row.answer.prompt.ids)]
-            self._reader.keep(np.append(row.keys_S, np.array(said, np.int64)), index)
-            self._finish(row)
+            if not row.failed:
+                said = row.answer.ids[: row.position - len(row.answer.prompt.ids)]
+                self._reader.keep(np.append(row.keys_S, np.array(said, np.int64)), index)
+                self._finish(row)
             last = self._rows.pop()
             if index < len(self._rows):
                 self._rows[index] = last
@@ -362,7 +360,10 @@ class Engine:
             self._reading = None
             self._waiting.clear()
             self._tasks.clear()
+            self._at_work, self._idle_since = False, time.monotonic()
+            self._thread = None  # whoever asks again right now is served by another one
         for answer in answers:
             answer.put(Event("error", text="The answer was broken off. Ask again."))
         for _, future in tasks:
-            future.cancel()
+            if future.set_running_or_notify_cancel():
+                future.set_exception(EngineBusy("The student was just unloaded. Try again."))

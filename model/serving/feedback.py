@@ -35,7 +35,7 @@ from model.serving.students import Students, Taught
 from model.teachers.base import Teacher
 
 if TYPE_CHECKING:
-    from model.serving.engine import EngineAnswer
+    from model.serving.engine_answer import EngineAnswer
 
 log = logging.getLogger(__name__)
 

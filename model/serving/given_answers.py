@@ -14,7 +14,7 @@ from model.knowledge.store import Store
 from model.records import AnswerStats, Event, StudentId, Turn
 
 if TYPE_CHECKING:
-    from model.serving.engine import EngineAnswer
+    from model.serving.engine_answer import EngineAnswer
 
 log = logging.getLogger(__name__)
 

@@ -32,7 +32,8 @@ from model.serving.ollama_tokens import TokenLedger
 
 if TYPE_CHECKING:
     from model.model import ImageTokenReasoningLLM, Prompt
-    from model.serving.engine import Engine, EngineAnswer
+    from model.serving.engine import Engine
+    from model.serving.engine_answer import EngineAnswer
 
 Result = TypeVar("Result")
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from model.model import ImageTokenReasoningLLM
-    from model.serving.engine import EngineAnswer
+    from model.serving.engine_answer import EngineAnswer
 
 
 class TokenLedger:

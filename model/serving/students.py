@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal
 
 from model.bundles.bundle import bundle_info
 from model.config import SHIPPED_STUDENT
-from model.errors import BundleError, BundleNotFound, EngineBusy
+from model.errors import BundleError, BundleIncompatible, BundleNotFound, EngineBusy
 from model.precision_records import Precision
 from model.records import StudentId, StudentInfo, StudentStatus
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LOAD_LIMIT_S = 180.0
+IDLE_S = 10.0
+"""Whoever fetched an engine has asked it by then; one with nothing to do for longer may go."""
 SHIPPED = StudentId(SHIPPED_STUDENT)
 SHIPPED_SETTING = "shipped"
 """Under this name the store keeps the folder of the student that the app was started with."""
@@ -45,10 +47,14 @@ class Taught:
 
 
 class EnginePool:
-    """Engines by weights, shared by all visitors; the ones used longest ago are unloaded."""
+    """Engines by weights, shared by all visitors; idle ones used longest ago are unloaded.
 
-    def __init__(self, most: int = 3) -> None:
-        self._most = most
+    While all are at work, there may be more than ``most``.
+    """
+
+    def __init__(self, most: int = 3, idle_s: float = IDLE_S) -> None:
+        self._most, self._idle_s = most, idle_s
+        self._look_again: threading.Timer | None = None
         self._lock = threading.Lock()
         self._engines: OrderedDict[str, Future[Engine]] = OrderedDict()
 
@@ -72,8 +78,10 @@ class EnginePool:
                 name = f"load-{path.name}"
                 work = (path, weights_hash, precision, adapter, future)
                 threading.Thread(target=self._load, args=work, name=name).start()
+            elif future.done():
+                future.result().expect()
             self._engines.move_to_end(key)
-            self._unload_oldest()
+            self._unload_idle()
         return future
 
     def is_loaded(self, path: Path, weights_hash: str, precision: Precision = "full") -> bool:
@@ -111,23 +119,45 @@ class EnginePool:
         torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
         try:
             future.set_result(loaded_engine(path, precision, weights_hash, adapter))
-        except (BundleError, RuntimeError) as error:
+        except BundleError as error:
             log.warning("could not load %s: %s", path, error)
             future.set_exception(error)
+        except Exception as error:
+            # damaged files raise whatever their readers raise, `tokenizers` a bare Exception, and
+            # somebody waits for this future
+            log.exception("could not load %s", path)
+            words = f"“{path.name}” cannot be loaded ({type(error).__name__}: {error}). "
+            future.set_exception(BundleIncompatible(f"{words}Copy it again."))
 
     def close(self) -> None:
         """End the threads of all engines; the process may then end cleanly."""
         with self._lock:
             futures = list(self._engines.values())
             self._engines.clear()
+            if self._look_again is not None:
+                self._look_again.cancel()
         for future in futures:
             if future.done() and future.exception() is None:
                 future.result().close()
 
-    def _unload_oldest(self) -> None:
-        while len(self._engines) > self._most:
-            _, future = self._engines.popitem(last=False)
-            future.add_done_callback(_close)
+    def _unload_idle(self) -> None:
+        """Unload idle engines beyond the limit, the oldest first; look again later if too few."""
+        for key, future in list(self._engines.items()):
+            if len(self._engines) <= self._most:
+                return
+            if not future.done():
+                continue
+            if future.exception() is not None or future.result().close_if_idle(self._idle_s):
+                del self._engines[key]
+        if len(self._engines) > self._most and self._look_again is None:
+            self._look_again = threading.Timer(self._idle_s, self._unload_later)
+            self._look_again.daemon = True
+            self._look_again.start()
+
+    def _unload_later(self) -> None:
+        with self._lock:
+            self._look_again = None
+            self._unload_idle()
 
 
 def _close(future: Future[Engine]) -> None:
@@ -248,7 +278,7 @@ class Students:
     def keep_taught(self, student: StudentId, name: str, origin: str) -> StudentId:
         """Write a student with what votes taught it as a bundle of its own; returns its id.
 
-        Raises: BundleError; EngineBusy if it does not load.
+        Raises: BundleError, also where the disk takes no more; EngineBusy if it does not load.
         """
         info, engine = self.info(student), self.engine(student)
         name = name.strip()[:60] or f"{info.name}, {origin}"
@@ -263,7 +293,13 @@ class Students:
             finally:
                 learner.card = card
 
-        engine.run(write).result()
+        try:
+            engine.run(write).result()
+        except OSError as error:
+            raise BundleError(
+                f"“{name}” cannot be written to the disk ({error.strerror or error}). "
+                "Make room there and try again."
+            ) from error
         return kept
 
     def is_loaded(self, student: StudentId) -> bool:
