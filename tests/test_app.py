@@ -150,6 +150,11 @@ def test_a_known_visitor_keeps_the_name_and_files_set_none() -> None:
     assert _headers("/", "other=1")
 
 
+def test_an_odd_cookie_of_another_app_costs_nobody_their_workspace() -> None:
+    assert not _headers("/", f'consent={{"a":"b"}}; {COOKIE}=abc')
+    assert _headers("/", 'consent={"a":"b"}')
+
+
 @pytest.fixture
 def shipped(tiny_student: ImageTokenReasoningLLM, tmp_path: Path) -> Path:
     tiny_student.save(tmp_path / "student")
