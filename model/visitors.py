@@ -7,7 +7,10 @@ import logging
 import shutil
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from model.jobs.vote_jobs import Learners
 from model.paths import SHIPPED_BUNDLE
@@ -67,13 +70,37 @@ class Visitors:
 
     def _forget_old(self) -> None:
         """Delete workspaces that nobody used for a lifetime, also those of earlier processes."""
-        folder, now = self._folder / "visitors", time.time()
-        for path in folder.iterdir() if self._multi_user and folder.is_dir() else ():
-            used_at = self._used_at.get(path.name, path.stat().st_mtime)
-            if now - used_at < LIFETIME_S:
+        now = time.time()
+        found = (self._folder / "visitors").glob("*") if self._multi_user else ()
+        for path in [path for path in found if path.is_dir()]:
+            used_at = max(self._used_at.get(path.name, 0.0), _written_at(path))
+            if now - used_at < LIFETIME_S or _at_work(path):
                 continue
             workspace = self._workspaces.pop(path.name, None)
             if workspace is not None:
                 workspace.close()
             shutil.rmtree(path, ignore_errors=True)
             log.info("forgot a visitor's workspace after %.0f h", (now - used_at) / 3600)
+
+
+def _written_at(folder: Path) -> float:
+    """When a workspace was last written to.
+
+    A folder's own time does not change when its database or the log beside it is written into.
+    """
+    times = [folder.stat().st_mtime]
+    for path in folder.iterdir():
+        with suppress(FileNotFoundError):  # the log goes with the last one that reads it
+            times.append(path.stat().st_mtime)
+    return max(times)
+
+
+def _at_work(folder: Path) -> bool:
+    """Whether a run, or an update from votes, has a worker: it holds its lock until it ends."""
+    for path in (*folder.glob("runs/*/worker.lock"), *folder.glob("adapters/worker.lock")):
+        try:
+            with FileLock(path, timeout=0):
+                pass
+        except Timeout:
+            return True
+    return False

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import inspect
+import os
 import shutil
 import socket
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -12,11 +14,15 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from starlette.testclient import TestClient
 
 import app
+from model.jobs.jobs import worker_lock
+from model.jobs.vote_jobs import update_lock
 from model.model import ImageTokenReasoningLLM
-from model.records import TripletDraft
+from model.paths import database
+from model.records import RunId, TripletDraft
 from model.serving.engine import Engine
 from model.serving.ollama_door import OllamaDoor
 from model.visitors import LIFETIME_S, Visitors
@@ -150,6 +156,11 @@ def test_a_known_visitor_keeps_the_name_and_files_set_none() -> None:
     assert _headers("/", "other=1")
 
 
+def test_an_odd_cookie_of_another_app_costs_nobody_their_workspace() -> None:
+    assert not _headers("/", f'consent={{"a":"b"}}; {COOKIE}=abc')
+    assert _headers("/", 'consent={"a":"b"}')
+
+
 @pytest.fixture
 def shipped(tiny_student: ImageTokenReasoningLLM, tmp_path: Path) -> Path:
     tiny_student.save(tmp_path / "student")
@@ -182,6 +193,45 @@ def test_a_workspace_unused_for_a_lifetime_is_forgotten(
     new = visitors.workspace("ben").folder
     assert new.is_dir()
     assert not old.exists()
+
+
+def _left_alone(folder: Path, age_s: float) -> None:
+    """Make a workspace look as if nothing in it was written for so long."""
+    then = time.time() - age_s
+    for path in (*folder.rglob("*"), folder):
+        os.utime(path, (then, then))
+
+
+def test_after_a_restart_a_workspace_that_was_written_to_lately_is_kept(
+    shipped: Path, tmp_path: Path
+) -> None:
+    visitors = Visitors(tmp_path / "all", multi_user=True, shipped=shipped)
+    used, unused = (visitors.workspace(name).folder for name in ("ann", "ben"))
+    visitors.close()
+    for folder in (used, unused):
+        _left_alone(folder, LIFETIME_S + 1)
+    os.utime(database(used))  # writing into a file leaves its folder's time as it is
+    Visitors(tmp_path / "all", multi_user=True, shipped=shipped).workspace("cleo")
+    assert used.is_dir()
+    assert not unused.exists()
+
+
+@pytest.mark.parametrize(
+    "take", [lambda folder: worker_lock(folder, RunId("r1")), update_lock], ids=["run", "votes"]
+)
+def test_a_workspace_is_kept_while_a_worker_is_busy_in_it(
+    take: Callable[[Path], FileLock], shipped: Path, tmp_path: Path
+) -> None:
+    visitors = Visitors(tmp_path / "all", multi_user=True, shipped=shipped)
+    folder = visitors.workspace("ann").folder
+    visitors.close()
+    with take(folder):
+        _left_alone(folder, LIFETIME_S + 1)
+        Visitors(tmp_path / "all", multi_user=True, shipped=shipped).workspace("ben")
+        assert folder.is_dir()
+    _left_alone(folder, LIFETIME_S + 1)
+    Visitors(tmp_path / "all", multi_user=True, shipped=shipped).workspace("cleo")
+    assert not folder.exists()
 
 
 def test_on_a_space_the_page_says_how_to_get_one_of_ones_own() -> None:

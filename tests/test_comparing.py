@@ -382,6 +382,17 @@ def test_a_full_disk_ends_the_comparison_in_words(
     assert "The disk is full" in last.message
 
 
+def test_a_comparison_deleted_while_it_runs_stays_deleted(backend: TwoStudents) -> None:
+    backend.gate.clear()
+    comparing = backend.comparing()
+    name = comparing.start(typed("one", "two"))
+    until(comparing, name, lambda now: now.stage == "answering")
+    comparing.delete(name)
+    *_, last = comparing.states(name)
+    assert last.state == "stopped"
+    assert comparing.all() == ()
+
+
 def test_closing_the_workspace_stops_what_is_under_way(backend: TwoStudents) -> None:
     backend.gate.clear()
     comparing = backend.comparing()

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from model.bundles.exporting import ExportWork
+from model.bundles.ollama_bundle import OllamaBundle
+from model.bundles.ollama_deploy import OllamaDeploy, Progress
 from model.config import ExportConfig
 from model.errors import BundleNotFound, ConfigError, DeployError
 from model.export_records import ExportStep
@@ -60,6 +62,29 @@ def test_a_push_ends_with_rows_that_agree(shipped: Path, tmp_path: Path) -> None
     assert all(row.same_tokens == row.tokens for row in rows)
     assert again[-1].kind == "error"
     assert "already" in again[-1].words
+
+
+def test_a_stop_after_the_model_was_made_ends_only_the_comparing(
+    shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exports = workspace(tmp_path, shipped).exports()
+    whole = OllamaDeploy.push
+
+    def late(server: OllamaDeploy, bundle: OllamaBundle, *, on_step: Progress, **how: Any) -> None:
+        def heard(words: str, share: float) -> None:
+            if words.startswith("Ollama:"):
+                exports.cancel()
+            on_step(words, share)
+
+        whole(server, bundle, on_step=heard, **how)
+
+    monkeypatch.setattr(OllamaDeploy, "push", late)
+    with OllamaServer() as server:
+        *steps, last, end = exports.push(SHIPPED, SMALL, server.url, overwrite=False).events()
+        assert OllamaDeploy(server.url).has_model("tiny")
+    assert end.kind == "done", end.words
+    assert "ollama run tiny (the comparing was stopped)" in last.words
+    assert [step for step in steps if step.row] == []
 
 
 def test_visitors_of_a_shared_app_do_not_push(shipped: Path, tmp_path: Path) -> None:

@@ -92,6 +92,18 @@ def test_a_second_push_needs_a_yes_and_is_one_more_commit(
     assert len([asked for asked in server.asked if asked.startswith("PUT /lfs/")]) == sent
 
 
+@pytest.mark.parametrize("made_with", [{}, {".gitattributes": b"*.safetensors lfs"}])
+def test_an_empty_repository_takes_a_student_without_a_yes(
+    hub: Hub, server: HubServer, bundle: Path, made_with: dict[str, bytes]
+) -> None:
+    server.put("me/egg", made_with, private=True)
+    hub.push(bundle, "egg")
+    assert WEIGHTS in server.repos["me/egg"].commits[-1][1]
+    server.put("me/open", made_with)
+    with pytest.raises(HubError, match="public"):
+        hub.push(bundle, "open")
+
+
 def test_a_private_student_never_lands_in_a_public_place(
     hub: Hub, server: HubServer, bundle: Path
 ) -> None:
@@ -232,7 +244,7 @@ def test_a_folder_without_a_student_is_not_pushed(hub: Hub, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("to", ["push", "pull"])
-def test_a_stop_in_the_middle_leaves_nothing(
+def test_a_stop_in_the_middle_leaves_nothing_in_the_way(
     hub: Hub, server: HubServer, bundle: Path, tmp_path: Path, to: str
 ) -> None:
     class Stop(Exception):
@@ -246,6 +258,8 @@ def test_a_stop_in_the_middle_leaves_nothing(
         with pytest.raises((Stop, RuntimeError)):
             hub.push(bundle, "egg", on_step=stop)
         assert server.repos["me/egg"].commits[-1][1] == {}
+        hub.push(bundle, "egg")
+        assert WEIGHTS in server.repos["me/egg"].commits[-1][1]
     else:
         server.put("them/egg", there(bundle))
         with pytest.raises(Stop):

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-from model.errors import ConfigError
+from model.bundles.hub import Hub, HubPlace
+from model.bundles.hub_transfer import STOPPED_PUSH
+from model.errors import ConfigError, HubError
+from model.export_records import ExportStep
 from model.serving.students import SHIPPED
 from model.workspace import Workspace
 from tests.hub_server import TOKEN, HubServer
@@ -85,6 +88,65 @@ def test_a_stop_leaves_no_student_behind(server: HubServer, shipped: Path, tmp_p
     assert list(job.events())[-1].words.startswith("Stopped.")
     made.hub().cancel()
     assert len(made.students()) == 1
+
+
+@pytest.mark.parametrize("way", ["push", "pull"])
+def test_a_stop_that_comes_too_late_is_not_said_to_have_worked(
+    server: HubServer, shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    made = workspace(tmp_path, shipped)
+    whole = getattr(Hub, way)
+
+    def late(*args: Any, **options: Any) -> HubPlace:
+        place: HubPlace = whole(*args, **options)
+        made.hub().cancel()
+        return place
+
+    monkeypatch.setattr(Hub, way, late)
+    if way == "push":
+        job = made.hub().push(SHIPPED, "me/egg", private=True, again=False, licence="")
+    else:
+        server.put("me/egg", {file.name: file.read_bytes() for file in shipped.iterdir()})
+        job = made.hub().pull("me/egg")
+    *_, last, end = job.events()
+    assert end.kind == "done", end.words
+    assert ("me/egg is on the Hub" if way == "push" else "is among your students") in last.words
+    assert len(made.students()) == (1 if way == "push" else 2)
+
+
+def test_a_stopped_push_says_what_stays_and_the_next_one_goes_on(
+    server: HubServer, shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = workspace(tmp_path, shipped).hub()
+    whole = Hub.push
+
+    def early(*args: Any, **options: Any) -> HubPlace:
+        hub.cancel()
+        return whole(*args, **options)
+
+    def ending() -> ExportStep:
+        job = hub.push(SHIPPED, "me/egg", private=True, again=False, licence="")
+        return list(job.events())[-1]
+
+    monkeypatch.setattr(Hub, "push", early)
+    assert ending() == ExportStep("error", STOPPED_PUSH)
+    assert server.repos["me/egg"].commits[-1][1] == {}
+    monkeypatch.setattr(Hub, "push", whole)
+    assert ending().kind == "done"
+
+
+def test_a_stop_does_not_hide_why_a_push_failed(
+    server: HubServer, shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = workspace(tmp_path, shipped).hub()
+
+    def failing(*_: Any, **__: Any) -> HubPlace:
+        hub.cancel()
+        raise HubError("The Hub does not answer.")  # the commit may be there, or not
+
+    monkeypatch.setattr(Hub, "push", failing)
+    job = hub.push(SHIPPED, "me/egg", private=True, again=False, licence="")
+    assert list(job.events()) == [ExportStep("error", "The Hub does not answer.")]
 
 
 def test_no_name_is_told_at_once(server: HubServer, shipped: Path, tmp_path: Path) -> None:

@@ -12,9 +12,11 @@ import gradio as gr
 import pytest
 from gradio.utils import get_upload_folder
 
-from model.config import DistillConfig, SampleConfig, knob
-from model.errors import GraphError, InputError
+from model.compare_records import CompareConfig
+from model.config import DistillConfig, ExportConfig, SampleConfig, knob
+from model.errors import ConfigError, GraphError, InputError
 from tests.fakes import FakeBackend
+from webapp.config_form import config_from
 from webapp.formatting import file_size, range_words, short_number
 from webapp.theme import ASSETS, STYLE
 from webapp.widgets import Wire, bind, event_number, knob_widget, uploaded
@@ -183,6 +185,28 @@ def test_a_widget_names_the_unit_and_keeps_the_limits() -> None:
         64,
         1,
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("seed", "a seed (0 to 2,147,483,647)"), ("rate", "a rate (1e-06 to 0.1)")]
+)
+def test_a_number_names_its_limits(name: str, words: str) -> None:
+    assert knob_widget(Knobs, name).info == words
+
+
+@pytest.mark.parametrize("kind", [SampleConfig, DistillConfig, ExportConfig, CompareConfig])
+def test_a_number_outside_its_limits_is_told_by_the_config_not_while_it_is_typed(
+    kind: Any,
+) -> None:
+    fixed = {"sides": ("shipped", "other"), "prompts": ("one",)} if kind is CompareConfig else {}
+    for name, item in kind.__dataclass_fields__.items():
+        widget = knob_widget(kind, name) if item.metadata else None
+        if isinstance(widget, gr.Number):
+            wrong = item.metadata["min"] - 1
+            assert widget.preprocess(wrong) == wrong
+            words = f"{name.replace('_', ' ')} is {wrong}.*smallest allowed value"
+            with pytest.raises(ConfigError, match=words):
+                config_from(kind, [name], [wrong], **fixed)
 
 
 @pytest.mark.parametrize("kind", [SampleConfig, DistillConfig])

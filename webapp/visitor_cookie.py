@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from http.cookies import SimpleCookie
 from typing import Any
+
+from starlette.requests import cookie_parser
 
 COOKIE = "itr_visitor"
 LIFETIME_S = 30 * 24 * 3600
@@ -40,6 +41,7 @@ class VisitorCookie:
 def _visitor(scope: Any) -> str:
     for name, value in scope["headers"]:
         if name == b"cookie":
-            morsel = SimpleCookie(value.decode("latin-1")).get(COOKIE)
-            return morsel.value if morsel else ""
+            # as the page's door reads it: the standard library's reader gives up on all cookies
+            # at the first odd one, which some other app on this host may have set
+            return cookie_parser(value.decode("latin-1")).get(COOKIE, "")
     return ""

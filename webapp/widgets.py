@@ -190,6 +190,7 @@ def event_number(event: gr.EventData, name: str) -> int:
 def knob_widget(kind: type, name: str, **overrides: Any) -> Any:
     """The widget for one setting of a config, with its limits, help, unit and default.
 
+    A typed number is not held to its limits, only told them: the config checks them.
     ``overrides`` go to the Gradio component. Raises: ValueError if there is no such setting.
     """
     item = next((item for item in dataclasses.fields(kind) if item.name == name), None)
@@ -218,10 +219,21 @@ def _number_widget(
 ) -> Any:
     whole = isinstance(value, int)
     if low is None or high is None or not _fits_slider(low, high, whole):
-        precision = 0 if whole else None
-        return gr.Number(minimum=low, maximum=high, precision=precision, **common)
+        # Gradio's own limits would refuse a number while it is being typed, with a toast for the
+        # 1 of 150 where the least is 4, before the handler can say it beside the form.
+        told = " ".join(filter(None, (common["info"], _limit_words(low, high))))
+        return gr.Number(precision=0 if whole else None, **{**common, "info": told or None})
     step = 1 if whole else (0.05 if high - low > 0.5 else 0.01)
     return gr.Slider(minimum=low, maximum=high, step=step, **common)
+
+
+def _limit_words(low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return ""
+    least, most = (
+        f"{limit:,}" if isinstance(limit, int) else f"{limit:g}" for limit in (low, high)
+    )
+    return f"({least} to {most})"
 
 
 def _fits_slider(low: float, high: float, whole: bool) -> bool:

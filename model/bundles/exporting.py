@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 MOST_FACTS = 100_000
 """Triplets of a graph that go along."""
+STOPPED = "Stopped. Nothing half-written was left."
 _EXAMPLE = "egg-heat"
 _SHARE_OF_WRITING = 0.3
 """Of a push; sending takes the next half, comparing the rest."""
@@ -48,8 +49,10 @@ class _Cancelled(Exception):
 class ExportWork:
     """One export under way; fulfils ``export_records.ExportJob``."""
 
-    def __init__(self, work: Callable[[ExportWork], None]) -> None:
+    def __init__(self, work: Callable[[ExportWork], None], stopped: str = STOPPED) -> None:
+        """``stopped`` says what a stop leaves behind."""
         self._steps: queue.SimpleQueue[ExportStep] = queue.SimpleQueue()
+        self._stopped = stopped
         self._stop = threading.Event()
         threading.Thread(target=self._run, args=(work,), name="export", daemon=True).start()
 
@@ -70,9 +73,18 @@ class ExportWork:
         self.check()
         self._steps.put(step)
 
+    def tell(self, step: ExportStep) -> None:
+        """Tell the reader, whoever pressed stop: what the step is about cannot be taken back."""
+        self._steps.put(step)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether somebody pressed stop."""
+        return self._stop.is_set()
+
     def check(self) -> None:
         """Go on only if nobody pressed stop. Raises: _Cancelled."""
-        if self._stop.is_set():
+        if self.stopped:
             raise _Cancelled
 
     def _run(self, work: Callable[[ExportWork], None]) -> None:
@@ -81,7 +93,7 @@ class ExportWork:
             work(self)
             ending = ExportStep("done", share=1.0)
         except _Cancelled:
-            ending = ExportStep("error", "Stopped. Nothing half-written was left.")
+            ending = ExportStep("error", self._stopped)
         except ReasonerError as error:
             ending = ExportStep("error", str(error))
         finally:
@@ -141,7 +153,7 @@ class Exporting:
             job.put(ExportStep("step", "Packing the ZIP", 0.95))
             packed = zip_folder(bundle.path, bundle.path.with_suffix(".zip"))
             words = f"{packed.name}: {packed.stat().st_size / 2**20:.1f} MB, {bundle.facts} facts"
-            job.put(ExportStep("file", words, 1.0, path=packed))
+            job.tell(ExportStep("file", words, 1.0, path=packed))
 
         return ExportWork(lambda job: self._alone(job, work))
 
@@ -168,20 +180,24 @@ class Exporting:
             from model.bundles.parity import compare
 
             bundle, loaded = self._write(job, path, config, _SHARE_OF_WRITING)
-            server.push(
-                bundle,
-                overwrite=overwrite,
-                on_step=lambda words, share: job.put(
-                    ExportStep("step", words, _SHARE_OF_WRITING + share * _SHARE_OF_SENDING)
-                ),
-            )
+
+            def told(words: str, share: float) -> None:
+                # all is sent and the model is being made: hanging up now may come too late
+                tell = job.put if share < 1 else job.tell
+                whole = _SHARE_OF_WRITING + share * _SHARE_OF_SENDING
+                tell(ExportStep("step", words, whole))
+
+            server.push(bundle, overwrite=overwrite, on_step=told)
             probes = _probes(sees=not bundle.text_only)
             done = _SHARE_OF_WRITING + _SHARE_OF_SENDING
-            for row in compare(loaded, server, bundle.recipe, probes):
-                job.put(ExportStep("row", "Comparing answers", done, row=row))
-                done += (1 - done) / 2
             words = f"{bundle.recipe.name} is on {server.address}: ollama run {bundle.recipe.name}"
-            job.put(ExportStep("step", words, 1.0))
+            for row in compare(loaded, server, bundle.recipe, probes):
+                if job.stopped:
+                    words += " (the comparing was stopped)"
+                    break
+                job.tell(ExportStep("row", "Comparing answers", done, row=row))
+                done += (1 - done) / 2
+            job.tell(ExportStep("step", words, 1.0))
 
         return ExportWork(lambda job: self._alone(job, work))
 

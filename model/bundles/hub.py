@@ -39,6 +39,8 @@ from model.errors import BundleIncompatible, HubError
 
 FILES = (CONFIG, TOKENIZER, CARD, WEIGHTS)
 README = "README.md"
+_MADE_WITH = ".gitattributes"
+"""The file with which the Hub makes a repository."""
 BLOCK = 2**18
 """Bytes between two words about progress."""
 MOST_BYTES = 8 * 2**30
@@ -147,12 +149,14 @@ class Hub:
                 raise
         if "/" not in repo:
             repo = f"{self._api.whoami()['name']}/{repo}"
-        if not again:
+        info = self._api.model_info(repo)
+        # a push that broke off has left an empty one: there is nothing in it to add to
+        if not again and {file.rfilename for file in info.siblings or ()} - {_MADE_WITH}:
             raise HubError(
                 f"{repo} is on the Hub already. Tick “add to it if it is there”, or choose another "
                 "name."
             )
-        if private and not self._api.model_info(repo).private:
+        if private and not info.private:
             raise HubError(
                 f"{repo} is there already, and public. Untick “private” if everybody may see this "
                 "student, or choose another name."

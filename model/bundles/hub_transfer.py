@@ -10,11 +10,16 @@ from pathlib import Path
 
 from model import paths
 from model.bundles.bundle import read_bundle
-from model.bundles.exporting import ExportWork
-from model.errors import ConfigError, HubError
+from model.bundles.exporting import STOPPED, ExportWork
+from model.errors import ConfigError
 from model.export_records import ExportJob, ExportStep
 from model.records import StudentId
 from model.serving.students import Students
+
+STOPPED_PUSH = (
+    "Stopped; the student was not sent. If its repository is new, it stays there empty: push again "
+    "to fill it, or delete it on the Hub."
+)
 
 
 class HubTransfer:
@@ -57,9 +62,10 @@ class HubTransfer:
                 on_step=lambda words, share: job.put(ExportStep("step", words, share * 0.99)),
             )
             seen = "private" if private else "public"
-            job.put(ExportStep("step", f"{place.repo} is on the Hub ({seen}): {place.url}", 1.0))
+            # it is there, whoever pressed stop meanwhile
+            job.tell(ExportStep("step", f"{place.repo} is on the Hub ({seen}): {place.url}", 1.0))
 
-        return self._started(work)
+        return self._started(work, STOPPED_PUSH)
 
     def pull(self, repo: str, revision: str = "") -> ExportJob:
         """Fetch a student and add it to the workspace's. Raises: ConfigError at once."""
@@ -78,7 +84,7 @@ class HubTransfer:
             )
             name = read_bundle(folder).card.name
             words = f"{name} is among your students ({place.repo} at {place.commit[:7]})."
-            job.put(ExportStep("step", words, 1.0))
+            job.tell(ExportStep("step", words, 1.0))  # nor is this taken back
 
         return self._started(work)
 
@@ -99,15 +105,15 @@ class HubTransfer:
         names = [name, *(f"{name}-{number}" for number in range(2, len(taken) + 3))]
         return self._folder / next(free for free in names if free not in taken)
 
-    def _started(self, work: Callable[[ExportWork], None]) -> ExportJob:
+    def _started(self, work: Callable[[ExportWork], None], stopped: str = STOPPED) -> ExportJob:
         def tracked(job: ExportWork) -> None:
             self._open.add(job)
             try:
                 work(job)
-            except (HubError, RuntimeError):
+            except RuntimeError:
                 job.check()  # a stop reaches us wrapped into the library's own error
                 raise
             finally:
                 self._open.discard(job)
 
-        return ExportWork(tracked)
+        return ExportWork(tracked, stopped)

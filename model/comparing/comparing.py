@@ -44,6 +44,9 @@ class Comparing:
         self._folder = folder
         self._lock = threading.Lock()
         self._jobs: dict[ComparisonId, ComparisonJob] = {}
+        self._writing = threading.Lock()
+        """Held while a comparison is stored or deleted; ``start`` stores under ``_lock``."""
+        self._deleted: set[ComparisonId] = set()
 
     def ten_prompts(self) -> tuple[str, ...]:
         """The prompts that every student can be asked."""
@@ -121,7 +124,10 @@ class Comparing:
     def delete(self, comparison: ComparisonId) -> None:
         """Remove a comparison; votes on it still count on the board."""
         self.stop(comparison)
-        self._store.delete_comparison(comparison)
+        with self._writing:
+            # its job stores a last state within a moment, or has one in hand
+            self._deleted.add(comparison)
+            self._store.delete_comparison(comparison)
 
     def vote(self, comparison: ComparisonId, row: int, best: Best) -> None:
         """Say which answer to a prompt is best. Raises: InputError if there is no such prompt."""
@@ -177,7 +183,10 @@ class Comparing:
             f"{title} {'prompt' if len(comparison.rows) == 1 else 'prompts'}",
             comparison.state,
         )
-        self._store.save_comparison(head, document.to_text(comparison))
+        text = document.to_text(comparison)
+        with self._writing:
+            if comparison.id not in self._deleted:
+                self._store.save_comparison(head, text)
 
 
 def rated_name(side: SideInfo) -> str:
