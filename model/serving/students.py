@@ -23,6 +23,7 @@ from model.config import SHIPPED_STUDENT
 from model.errors import BundleError, BundleNotFound, EngineBusy
 from model.precision_records import Precision
 from model.records import StudentId, StudentInfo, StudentStatus
+from model.serving.room import ENGINES
 
 if TYPE_CHECKING:
     from model.model import ImageTokenReasoningLLM
@@ -47,7 +48,7 @@ class Taught:
 class EnginePool:
     """Engines by weights, shared by all visitors; the ones used longest ago are unloaded."""
 
-    def __init__(self, most: int = 3) -> None:
+    def __init__(self, most: int = ENGINES) -> None:
         self._most = most
         self._lock = threading.Lock()
         self._engines: OrderedDict[str, Future[Engine]] = OrderedDict()
