@@ -230,6 +230,33 @@ def test_a_second_update_builds_on_the_first_and_undo_returns_to_it(workspace: W
     assert again.stats.weights_hash == first.weights
 
 
+def test_what_was_undone_does_not_come_back_with_an_update_that_ran_meanwhile(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vote_on(workspace)
+    first = learn(workspace)
+    for n in range(8):
+        workspace.feedback().vote(answer_id(ask(workspace, f"Who is number {n}?")), -1.0)
+    learn_from_votes = vote_worker.learn_from_votes
+
+    def undone_meanwhile(*parts: Any, **settings: Any) -> Any:
+        learned = learn_from_votes(*parts, **settings)
+        assert learned.kept
+        workspace.feedback().undo(first.id)
+        return learned
+
+    monkeypatch.setattr(vote_worker, "learn_from_votes", undone_meanwhile)
+    second = learn(workspace)
+    assert (second.state, second.adapter) == ("failed", "")
+    folder = workspace.folder / "adapters"
+    assert not [path for path in folder.rglob(f"{second.id}.*") if path.is_file()]
+    said = ask(workspace, "What is number 3?")
+    assert said.stats is not None
+    assert said.stats.weights_hash == first.base
+    third = workspace.feedback().status().updates[0]
+    assert (third.state, third.parent, third.votes) == ("queued", None, 8)
+
+
 def test_what_votes_taught_can_be_kept_as_a_student(workspace: Workspace) -> None:
     with pytest.raises(InputError, match="not taught"):
         workspace.feedback().keep_as_student()

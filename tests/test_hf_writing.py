@@ -12,8 +12,10 @@ from safetensors import safe_open
 
 from model.bundles.hf_writing import write_text_folder
 from model.errors import BundleNotFound
+from model.model import ImageTokenReasoningLLM
 from model.network.image_tokenizer import Message, layout
 from model.scripts.write_text_folder import main
+from tests.tiny_checkpoints import CHECKPOINTS
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +60,47 @@ def test_the_chat_template_lays_out_what_the_student_learned(
     text = tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True)
     ids = tokenizer(text, add_special_tokens=False).input_ids
     assert ids == layout(tiny_student.tokenizer, turns, 4)
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "end"),
+    [
+        ("smollm", None, "<|im_end|>"),
+        ("llama-3", "<|begin_of_text|>", "<|eot_id|>"),
+        ("tiny-llama", None, "</s>"),
+        ("qwen-3", None, "<|endoftext|>"),
+    ],
+)
+def test_a_student_on_a_pretrained_base_says_the_same_in_its_own_layout(
+    name: str, first: str | None, end: str, tmp_path: Path
+) -> None:
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    CHECKPOINTS[name](tmp_path / "base")
+    ImageTokenReasoningLLM.load_from_bundle(tmp_path / "base").save(tmp_path / "student")
+    write_text_folder(tmp_path / "student", tmp_path / "served")
+    student = ImageTokenReasoningLLM.load_from_bundle(tmp_path / "student").eval()
+    asked = [("system", "Be brief."), ("user", "the egg"), ("assistant", "a"), ("user", "the hat")]
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "served")
+    assert (tokenizer.bos_token, tokenizer.eos_token) == (first, end)
+    ids = tokenizer.apply_chat_template(
+        [{"role": role, "content": text} for role, text in asked],
+        add_generation_prompt=True,
+        return_dict=False,
+    )
+    assert tuple(ids) == student.prompt([Message(role, text) for role, text in asked]).ids
+
+    model, report = transformers.AutoModelForCausalLM.from_pretrained(
+        tmp_path / "served", dtype=torch.float32, output_loading_info=True
+    )
+    assert not report["unexpected_keys"]
+    assert not report["missing_keys"]
+    side = student.config.vision.image_size
+    with torch.inference_mode():
+        ours = student(torch.tensor([ids]), torch.zeros(0, 3, side, side))
+        theirs = model.eval()(torch.tensor([ids])).logits
+    torch.testing.assert_close(theirs, ours, rtol=1e-4, atol=2e-4)
 
 
 def test_the_script_says_how_it_is_served(

@@ -194,6 +194,31 @@ def test_undo_takes_back_what_was_built_on_it_and_leaves_what_was_before(store: 
     assert store.active_update("b0") is None
 
 
+def test_an_update_whose_ground_was_undone_is_not_kept_and_its_votes_go_on(store: Store) -> None:
+    made = []
+    for name in ("a", "b"):
+        save(store, name)
+        store.save_vote(thumb(name, 1.0))
+        update = store.queue_update(SHIPPED, "b0", 1)
+        assert update is not None
+        store.change_update(update.id, state="running")
+        made.append(update.id)
+        if name == "a":
+            assert store.keep_update(update.id, None, adapter="a.safetensors")
+    store.undo_update(made[0])
+    assert not store.keep_update(made[1], made[0], adapter="b.safetensors", finished_at=9.0)
+    failed = store.update(made[1])
+    assert (failed.state, failed.adapter) == ("failed", "")
+    assert "undone meanwhile" in failed.reason
+    again = store.queue_update(SHIPPED, "b0", 1)
+    assert again is not None, "the votes need not wait for another one"
+    assert [vote.answer for vote in store.votes_of(again.id)] == ["b"]
+    assert not store.keep_update(again.id, None, adapter="c.safetensors"), "it does not run yet"
+    store.change_update(again.id, state="running")
+    assert store.keep_update(again.id, None, adapter="c.safetensors")
+    assert store.update(again.id).state == "kept"
+
+
 def test_figures_and_samples_come_back(store: Store) -> None:
     save(store, "a")
     store.save_vote(thumb("a", 1.0))

@@ -54,11 +54,11 @@ STRETCH = "rope_freqs.weight"
 
 def jinja_template(chat: ChatFormat) -> str:
     """The conversation as the student learned it, for programs that read Jinja."""
-    opens, names = (json.dumps(part) for part in chat.opening.split("{role}"))
+    opening = " + message['role'] + ".join(map(json.dumps, chat.opening.split("{role}")))
     closing, answer = json.dumps(chat.closing), json.dumps(chat.open("assistant"))
     return (
-        f"{{% for message in messages %}}{{{{ {opens} + message['role'] + {names} + "
-        f"message['content'] + {closing} }}}}{{% endfor %}}"
+        f"{{% for message in messages %}}{{{{ {opening} + message['content'] + {closing} }}}}"
+        "{% endfor %}"
         f"{{% if add_generation_prompt %}}{{{{ {answer} }}}}{{% endif %}}"
     )
 

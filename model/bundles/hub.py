@@ -117,7 +117,7 @@ class Hub:
             name = self._repo(repo, private, again)
             texts = {
                 README: hub_card(bundle, name, licence),
-                TOKENIZER_CONFIG: tokenizer_config(bundle.config.decoder.max_position_embeddings),
+                TOKENIZER_CONFIG: tokenizer_config(bundle.config),
             }
             on_step(f"Sending to {name}", 0.0)
             texts |= {

@@ -36,13 +36,13 @@ def _use(repo: str) -> str:
 With pictures, facts and a chat, in the {APP}: click the student's name, *Hugging Face*,
 *Load from the Hub*, and write `{repo}`. *Export to Ollama* makes GGUF files of it, eyes included.
 
-Its words alone, in `transformers` (conversations are ChatML; facts stand in a system message that
-begins with `{HEADER}`, one `subject | relation | object` a line):
+Its words alone, in `transformers` (the tokenizer lays conversations out; facts stand in a system
+message that begins with `{HEADER}`, one `subject | relation | object` a line):
 
 ```python
-from transformers import AutoTokenizer, LlamaForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
-model = LlamaForCausalLM.from_pretrained("{repo}")
+model = AutoModelForCausalLM.from_pretrained("{repo}")
 tokenizer = AutoTokenizer.from_pretrained("{repo}")
 prompt = tokenizer.apply_chat_template(
     [{{"role": "user", "content": "What can you do?"}}], add_generation_prompt=True, tokenize=False

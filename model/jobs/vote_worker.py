@@ -109,7 +109,7 @@ class _Learner:
         return self.store.trace_texts(BuiltinTeacher.name, MOST_TRACES)
 
     def keep(self, learned: FeedbackUpdate, figures: UpdateFigures, votes: Sequence[Vote]) -> None:
-        """Write what was learned, then say that it answers from now on."""
+        """Write what was learned, then say that it answers from now on, if its ground stands."""
         assert learned.adapter is not None
         name = f"{self.update.id}.safetensors"
         adapter = stacked(self.earlier, learned.adapter)
@@ -118,10 +118,9 @@ class _Learner:
             fisher = {n: t.bfloat16() for n, t in learned.anchor.fisher.items()}
             write_tensors(self.folder / f"{self.update.id}.fisher", fisher, self.update.base)
         before, after = self.student(), self.student(self._read(name))
-        self.store.change_update(
+        kept = self.store.keep_update(
             self.update.id,
-            ("running",),
-            state="kept",
+            self.parent,
             reason=learned.reason,
             adapter=f"{self.folder.name}/{name}",
             weights=hashlib.sha256(packed_weights(after.state_dict())).hexdigest(),
@@ -129,7 +128,10 @@ class _Learner:
             samples=self._samples(before, after, votes),
             finished_at=time.time(),
         )
-        self._let_go_of_old()
+        if kept:
+            self._let_go_of_old()
+        else:
+            self._remove_files(self.update.id)
 
     def _samples(
         self, before: ImageTokenReasoningLLM, after: ImageTokenReasoningLLM, votes: Sequence[Vote]
@@ -147,8 +149,11 @@ class _Learner:
         kept = [u for u in self.store.updates(self.update.base) if u.state == "kept" and u.adapter]
         for update in kept[KEPT:]:
             self.store.change_update(update.id, adapter="")
-            for old in self.folder.glob(f"{update.id}.*"):
-                old.unlink(missing_ok=True)
+            self._remove_files(update.id)
+
+    def _remove_files(self, update: UpdateId) -> None:
+        for old in self.folder.glob(f"{update}.*"):
+            old.unlink(missing_ok=True)
 
     def _read(self, name: str) -> dict[str, torch.Tensor]:
         return read_tensors(self.folder / name, self.update.base)

@@ -20,6 +20,7 @@ FIELDS = frozenset(
      "started_at", "finished_at"}
 )  # fmt: skip
 """The columns that ``change`` may write."""
+GROUND_GONE = "What it built on was undone meanwhile; its votes are used in the next update."
 
 
 def create(db: sqlite3.Connection, student: StudentId, base: str, votes: Sequence[int]) -> Update:
@@ -101,6 +102,26 @@ def change(
 def release(db: sqlite3.Connection, update: UpdateId) -> None:
     """Make the votes of an update new again."""
     db.execute("UPDATE votes SET seen_by = NULL WHERE seen_by = ?", (update,))
+
+
+def keep(
+    db: sqlite3.Connection, update: UpdateId, parent: UpdateId | None, fields: Mapping[str, Any]
+) -> bool:
+    """Write that a running update is kept, if what it was built on still answers.
+
+    If ``parent`` was undone meanwhile the update has failed, and its votes are new again: its
+    adapter would bring back what the person took away. Returns whether it was kept.
+    """
+    found = get(db, update)
+    if found.state != "running":
+        return False
+    ground = active(db, found.base)
+    if parent == (ground.id if ground else None):
+        return change(db, update, {**fields, "state": "kept"})
+    # no time of failure: that would hold these votes back, which on other ground need not fail
+    change(db, update, {"state": "failed", "reason": GROUND_GONE})
+    release(db, update)
+    return False
 
 
 def undo(db: sqlite3.Connection, update: UpdateId) -> tuple[Update, ...]:

@@ -126,6 +126,14 @@ class VoteStore(GraphStore):
             if update_rows.change(db, update, {"state": "failed", **fields}, states):
                 update_rows.release(db, update)
 
+    def keep_update(self, update: UpdateId, parent: UpdateId | None, /, **fields: Any) -> bool:
+        """Write that a running update built on ``parent`` is kept, with its other fields.
+
+        Returns whether it was. If ``parent`` was undone meanwhile it failed; its votes are new.
+        """
+        with self._database.write() as db:
+            return update_rows.keep(db, update, parent, fields)
+
     def undo_update(self, update: UpdateId) -> tuple[Update, ...]:
         """Take an update back, with those built on it. Raises: InputError if it is not there."""
         with self._database.write() as db:

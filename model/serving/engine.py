@@ -27,6 +27,7 @@ from model.network.text_tokenizer import TextStream
 from model.records import AnswerStats, Event, Fact
 from model.serving.engine_answer import Constraint, EngineAnswer, StoppedBy
 from model.serving.prompt_reading import Keys, PromptReader, Reading
+from model.serving.room import ROWS, WAITING
 
 log = logging.getLogger(__name__)
 
@@ -113,8 +114,8 @@ class Engine:
         student: ImageTokenReasoningLLM,
         weights_hash: str,
         *,
-        max_rows: int = 16,
-        max_waiting: int = 64,
+        max_rows: int = ROWS,
+        max_waiting: int = WAITING,
         int8: bool = False,
     ) -> None:
         """With ``int8`` answers are written with the decoder's weights in eight bits."""

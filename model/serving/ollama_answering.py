@@ -29,6 +29,7 @@ from model.serving.ollama_prompt import (
 )
 from model.serving.ollama_refusals import Refused, too_long
 from model.serving.ollama_tokens import TokenLedger
+from model.serving.room import OPEN_ANSWERS
 
 if TYPE_CHECKING:
     from model.model import ImageTokenReasoningLLM, Prompt
@@ -40,7 +41,9 @@ Result = TypeVar("Result")
 LEAST_WINDOW = 16
 LEAST_ROOM_SHARE = 4
 """One part in so many of what a student reads is kept free for an answer that may be long."""
-READERS = 64
+SPARE_READERS = 40
+READERS = OPEN_ANSWERS + SPARE_READERS
+"""Each open answer holds a reader; with the spare ones others look up students, or are refused."""
 _THREADS: RunVar[anyio.CapacityLimiter] = RunVar("ollama readers")
 """Waiting readers get threads of their own, so that they never hold those of the page."""
 

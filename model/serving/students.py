@@ -23,6 +23,7 @@ from model.config import SHIPPED_STUDENT
 from model.errors import BundleError, BundleIncompatible, BundleNotFound, EngineBusy
 from model.precision_records import Precision
 from model.records import StudentId, StudentInfo, StudentStatus
+from model.serving.room import ENGINES
 
 if TYPE_CHECKING:
     from model.model import ImageTokenReasoningLLM
@@ -52,7 +53,7 @@ class EnginePool:
     While all are at work, there may be more than ``most``.
     """
 
-    def __init__(self, most: int = 3, idle_s: float = IDLE_S) -> None:
+    def __init__(self, most: int = ENGINES, idle_s: float = IDLE_S) -> None:
         self._most, self._idle_s = most, idle_s
         self._look_again: threading.Timer | None = None
         self._lock = threading.Lock()
