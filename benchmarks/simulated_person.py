@@ -235,7 +235,7 @@ class Pupil:
             replace(self._config, seed=seed),
             canary=known.canary,
             deadline_s=DEADLINE_S,
-            first=self._first if self.updates else None,
+            first=(lambda: self._first) if self.updates else None,
         )
         self.update_s.append(round(time.monotonic() - started, 2))
         self.update_cpu_s.append(round(time.process_time() - worked, 2))

@@ -10,8 +10,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
+from model.jobs.child import is_held
 from model.jobs.vote_jobs import Learners
 from model.paths import SHIPPED_BUNDLE
 from model.serving.students import EnginePool
@@ -97,10 +96,5 @@ def _written_at(folder: Path) -> float:
 
 def _at_work(folder: Path) -> bool:
     """Whether a run, or an update from votes, has a worker: it holds its lock until it ends."""
-    for path in (*folder.glob("runs/*/worker.lock"), *folder.glob("adapters/worker.lock")):
-        try:
-            with FileLock(path, timeout=0):
-                pass
-        except Timeout:
-            return True
-    return False
+    locks = (*folder.glob("runs/*/worker.lock"), *folder.glob("adapters/worker.lock"))
+    return any(map(is_held, locks))

@@ -150,7 +150,7 @@ def test_points_lost_to_mere_dislike_do_not_add_up(tiny_student: ImageTokenReaso
             CONFIG,
             canary=lambda student: known.get(id(student), changed),
             deadline_s=NO_DEADLINE,
-            first=first,
+            first=lambda: first,
         )
 
     refused = learned(disliked, 0.905)

@@ -8,6 +8,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from model.paths import PROJECT
 
 STARTUP_S = 60.0
@@ -30,6 +32,17 @@ def start_child(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
             start_new_session=os.name == "posix",
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
+
+
+def is_held(lock: Path) -> bool:
+    """Whether a living process holds this lock; a file alone says nothing."""
+    if lock.exists():
+        try:
+            with FileLock(lock, timeout=0):
+                pass
+        except Timeout:
+            return True
+    return False
 
 
 def still_starting(pid: int | None, started_at: float | None) -> bool:

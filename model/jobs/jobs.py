@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from model.config import DistillConfig
 from model.errors import RunError
-from model.jobs.child import Child, start_child, still_starting
+from model.jobs.child import Child, is_held, start_child, still_starting
 from model.knowledge.store import Store
 from model.records import RunId, RunInfo
 
@@ -264,13 +264,8 @@ class Jobs:
             child = None if pid is None else self._children.get(pid)
         if child is not None and child.poll() is None:
             return True
-        path = run_folder(self._workspace, run) / "worker.lock"
-        if path.exists():
-            try:
-                with FileLock(path, timeout=0):
-                    pass
-            except Timeout:
-                return True
+        if is_held(run_folder(self._workspace, run) / "worker.lock"):
+            return True
         return child is None and still_starting(pid, started_at)
 
     def _reap(self) -> None:

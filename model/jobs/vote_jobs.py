@@ -19,7 +19,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from model.feedback_records import Update, UpdateId
-from model.jobs.child import Child, start_child, still_starting
+from model.jobs.child import Child, is_held, start_child, still_starting
 from model.knowledge.store import Store
 from model.paths import adapters
 from model.records import StudentId
@@ -127,11 +127,7 @@ class VoteJobs:
         ours = self._learners.works(update.pid)
         if ours:
             return True
-        lock = update_lock(self._workspace)
-        try:
-            with lock.acquire(timeout=0):
-                pass
-        except Timeout:
+        if is_held(adapters(self._workspace) / "worker.lock"):
             return True
         return ours is None and still_starting(update.pid, update.started_at)
 

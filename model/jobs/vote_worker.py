@@ -81,9 +81,9 @@ class _Learner:
             apply_adapter(student, adapter)
         return student
 
-    def first(self) -> ImageTokenReasoningLLM | None:
-        """The student before it learned from any vote, if that is another one."""
-        return self.student({}) if self.parent else None
+    def first(self) -> ImageTokenReasoningLLM:
+        """The student before it learned from any vote."""
+        return self.student({})
 
     def anchor(self, student: ImageTokenReasoningLLM) -> Anchor | None:
         """What earlier updates found important, around where the student is now."""
@@ -188,7 +188,7 @@ def work(workspace: Path, update: Update, store: Store) -> None:
         canary=known.canary,
         deadline_s=BUDGET_S,
         cancelled=lambda: store.update(update.id).state != "running",
-        first=learner.first(),
+        first=learner.first if learner.parent else None,
     )
     log.info("%s %s", "kept." if learned.kept else "refused.", learned.reason)
     figures = figures_of(learned, known)

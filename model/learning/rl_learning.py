@@ -206,14 +206,14 @@ def learn_from_votes(
     canary: Callable[[ImageTokenReasoningLLM], float],
     deadline_s: float,
     cancelled: Callable[[], bool] = lambda: False,
-    first: ImageTokenReasoningLLM | None = None,
+    first: Callable[[], ImageTokenReasoningLLM] | None = None,
 ) -> FeedbackUpdate:
     """Teach a copy of ``student`` what the votes say; the student itself is not touched.
 
     ``replay`` are known answers that are held as they are beside the votes. ``canary`` gives the
     share of known questions that a student answers right; if it falls by more than
     ``config.canary_drop``, the old student is returned, not ``kept``. Where no vote says what is
-    better, it is compared with the ``first`` student as well, the one before any vote: mere
+    better, it is compared with what ``first`` gives as well, the one before any vote: mere
     dislike may cost that much once, not in every update. The work ends after about
     ``deadline_s`` seconds, or soon after ``cancelled`` says so.
     """
@@ -229,7 +229,7 @@ def learn_from_votes(
         canary=canary,
         deadline_s=deadline_s,
         cancelled=cancelled,
-        first=first if all(vote.reward < 0 for vote in told) else None,
+        first=first() if first and all(vote.reward < 0 for vote in told) else None,
     )
     judged = _Judged(student, told, config.most_share)
     held = HeldAnswers(student, update.replay)

@@ -254,6 +254,8 @@ class Engine:
 
     def _admit(self) -> None:
         """Begin to read the next prompt, if there is room for its answer; end cancelled ones."""
+        if not self._waiting:  # as in nearly every step
+            return
         with self._wake:
             cancelled = [answer for answer in self._waiting if answer.cancelled]
             for answer in cancelled:

@@ -13,7 +13,7 @@ import torch
 from model.config import SampleConfig
 from model.model import Prompt
 from model.records import Event, Fact
-from model.serving.event_queue import EventQueue
+from model.serving.event_queue import EventQueue, until_ended
 
 StoppedBy = Literal["end", "length", "stop", "cancelled"]
 
@@ -53,11 +53,7 @@ class EngineAnswer:
 
     def events(self) -> Iterator[Event]:
         """Yield events until ``done`` or ``error``."""
-        while True:
-            event = self._events.get()
-            yield event
-            if event.kind in ("done", "error"):
-                return
+        return until_ended(self._events.get)
 
     def cancel(self) -> None:
         """Stop before the next decoding step."""

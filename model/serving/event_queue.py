@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from model.records import Event
 
@@ -46,3 +46,12 @@ class EventQueue:
             while not self._events:
                 self._changed.wait()
             return self._events.popleft()
+
+
+def until_ended(get: Callable[[], Event]) -> Iterator[Event]:
+    """What ``get`` hands out until an answer is ``done`` or has an ``error``, that included."""
+    while True:
+        event = get()
+        yield event
+        if event.kind in ("done", "error"):
+            return

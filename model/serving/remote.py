@@ -19,6 +19,7 @@ from model.config import SampleConfig
 from model.errors import BundleNotFound, ConfigError, TeacherError
 from model.knowledge.store import Store
 from model.records import REMOTE, AnswerStats, Event, Fact, StudentId, StudentInfo
+from model.serving.event_queue import until_ended
 from model.teachers.base import Question
 from model.teachers.servers import ServerProtocol, server_status, server_teacher
 
@@ -87,11 +88,7 @@ class RemoteAnswer:
     def events(self) -> Iterator[Event]:
         """Yield events until ``done`` or ``error``."""
         yield from (Event("source", fact=fact) for fact in self._facts)
-        while True:
-            event = self._events.get()
-            yield event
-            if event.kind in ("done", "error"):
-                return
+        yield from until_ended(self._events.get)
 
     def cancel(self) -> None:
         """End the answer now; the connection is closed when the server's next piece comes."""
